@@ -1,0 +1,42 @@
+"""A Keras 3 zoo of deep generative models."""
+
+from kerasgen import _launch
+
+_launch.apply_backend_option()
+
+from kerasgen import (  # noqa: E402
+    callbacks,
+    checkpoint,
+    datasets,
+    layers,
+    likelihoods,
+    losses,
+    metrics,
+    models,
+    networks,
+    penalties,
+    plot,
+    presets,
+    random,
+)
+from kerasgen.presets import from_preset, list_presets  # noqa: E402
+from kerasgen.version import __version__  # noqa: E402
+
+__all__ = [
+    "__version__",
+    "callbacks",
+    "checkpoint",
+    "datasets",
+    "from_preset",
+    "layers",
+    "likelihoods",
+    "list_presets",
+    "losses",
+    "metrics",
+    "models",
+    "networks",
+    "penalties",
+    "plot",
+    "presets",
+    "random",
+]

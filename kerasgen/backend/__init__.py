@@ -1,0 +1,47 @@
+"""The only place that names TensorFlow, JAX or PyTorch for training maths.
+
+Each module defines the same few names; the one that matches Keras's backend is
+imported here:
+
+- `minimize`: one optimizer step of a loss, masked when a value is not finite
+- `value_and_grad`, `input_gradient`: first derivatives, themselves differentiable
+- `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
+- `compiled`: a compiled inference function over a model's variables
+- `peek`: a variable's value in the middle of `fit`
+- `sync`: brings the variables up to date in the middle of `fit`
+- `to_stream`: the iterable that the backend's `fit` reads batches from
+"""
+
+import keras
+
+if keras.backend.backend() == "tensorflow":
+    from kerasgen.backend import tensorflow as _backend
+elif keras.backend.backend() == "jax":
+    from kerasgen.backend import jax as _backend
+elif keras.backend.backend() == "torch":
+    from kerasgen.backend import torch as _backend
+else:
+    raise ImportError(
+        "kerasgen runs on the tensorflow, jax and torch backends of Keras. "
+        f"Received: KERAS_BACKEND={keras.backend.backend()!r}"
+    )
+
+TrainStep = _backend.TrainStep
+compiled = _backend.compiled
+input_gradient = _backend.input_gradient
+minimize = _backend.minimize
+peek = _backend.peek
+sync = _backend.sync
+to_stream = _backend.to_stream
+value_and_grad = _backend.value_and_grad
+
+__all__ = [
+    "TrainStep",
+    "compiled",
+    "input_gradient",
+    "minimize",
+    "peek",
+    "sync",
+    "to_stream",
+    "value_and_grad",
+]

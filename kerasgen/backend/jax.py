@@ -1,0 +1,195 @@
+"""JAX: functional gradients over Keras variables, and a jitted train step."""
+
+import jax
+import keras
+import numpy as np
+from jax import numpy as jnp
+
+
+class _NestedScope(keras.StatelessScope):
+    """A stateless scope that reads through to the one around it.
+
+    Keras's own scope hides the outer one. This one also records which variables
+    were assigned, so that their new values can leave a JAX transformation.
+    """
+
+    def __init__(self, state_mapping=()):
+        super().__init__(state_mapping=state_mapping)
+        self.updated = {}
+
+    def get_current_value(self, variable):
+        value = super().get_current_value(variable)
+        if value is None and self.original_scope is not None:
+            value = self.original_scope.get_current_value(variable)
+        return value
+
+    def add_update(self, update):
+        self.updated[id(update[0])] = update[0]
+        super().add_update(update)
+
+
+def _traced_value_and_grad(loss_fn, variables):
+    updated = []
+
+    def pure(values):
+        with _NestedScope(zip(variables, values, strict=True)) as scope:
+            loss, aux = loss_fn()
+        updated[:] = scope.updated.values()
+        return loss, (aux, [scope.get_current_value(v) for v in updated])
+
+    (loss, (aux, values)), gradients = jax.value_and_grad(pure, has_aux=True)(
+        [jnp.asarray(v.value) for v in variables]
+    )
+    return (loss, aux), gradients, list(zip(updated, values, strict=True))
+
+
+def value_and_grad(loss_fn, variables):
+    """Value and gradient of `loss_fn` with respect to `variables`.
+
+    Args:
+        loss_fn: Function without arguments that returns `(loss, aux)`; `loss` is a
+            scalar tensor, `aux` any structure of tensors.
+        variables: List of `keras.Variable`.
+
+    Returns:
+        `((loss, aux), gradients)`; a variable that the loss does not reach has a
+        gradient of zeros. Variables that `loss_fn` assigns keep their new values.
+    """
+    (loss, aux), gradients, updates = _traced_value_and_grad(loss_fn, variables)
+    for variable, value in updates:
+        variable.assign(value)
+    return (loss, aux), gradients
+
+
+def input_gradient(fn, x):
+    """Gradient of `sum(fn(x))` with respect to `x`, itself differentiable.
+
+    Args:
+        fn: Function of one tensor; row `i` of its output depends on row `i` of `x`.
+        x: Float tensor of shape (B, ...).
+
+    Returns:
+        Tensor shaped like `x`.
+    """
+    updated = []
+
+    def pure(x):
+        with _NestedScope() as scope:
+            total = jnp.sum(fn(x))
+        updated[:] = scope.updated.values()
+        return total, [scope.get_current_value(v) for v in updated]
+
+    gradient, values = jax.grad(pure, has_aux=True)(jnp.asarray(x))
+    for variable, value in zip(updated, values, strict=True):
+        variable.assign(value)
+    return gradient
+
+
+def minimize(objective, optimizer, variables, state, gate):
+    """One optimizer step, left out where a value is not finite.
+
+    Args:
+        objective: Function without arguments that returns `(loss, aux)`.
+        optimizer: Built `keras.optimizers.Optimizer` of `variables`.
+        variables: List of trainable `keras.Variable`.
+        state: List of non-trainable variables that the objective may assign.
+        gate: Function of `(aux, gradients)` that returns a scalar bool tensor: True
+            lets the step through, False leaves every variable as it was.
+
+    Returns:
+        `(aux, accepted)`, the latter what `gate` returned.
+    """
+    (_, aux), gradients, updates = _traced_value_and_grad(objective, variables)
+    accepted = gate(aux, gradients)
+    # stateless_apply, because a loss-scaling optimizer branches with lax.cond.
+    new_values, new_slots = optimizer.stateless_apply(
+        [v.value for v in optimizer.variables],
+        gradients,
+        [v.value for v in variables],
+    )
+    updates += zip(variables, new_values, strict=True)
+    updates += zip(optimizer.variables, new_slots, strict=True)
+    for variable, value in updates:
+        variable.assign(jnp.where(accepted, value, variable.value))
+    return aux, accepted
+
+
+class TrainStep:
+    """Runs `train_batch` and `test_batch` under Keras's JAX trainer."""
+
+    def train_step(self, state, data):
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.optimizer.variables,
+            self.metrics_variables,
+        )
+        return self._run_stateless(self.train_batch, groups, state, data)
+
+    def test_step(self, state, data):
+        groups = (
+            self.trainable_variables,
+            self.non_trainable_variables,
+            self.metrics_variables,
+        )
+        return self._run_stateless(self.test_batch, groups, state, data)
+
+    def _run_stateless(self, step, groups, state, data):
+        mapping = [
+            pair
+            for group, values in zip(groups, state, strict=True)
+            for pair in zip(group, values, strict=True)
+        ]
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            logs = step(data)
+        return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
+
+
+def compiled(fn, model):
+    """`fn` under `jax.jit`, with the model's variables as arguments.
+
+    Args:
+        fn: Function of tensors that reads the model's variables.
+        model: The model whose variables it reads.
+
+    Returns:
+        A function of arrays that returns arrays.
+    """
+
+    @jax.jit
+    def pure(values, *args):
+        mapping = zip(model.variables, values, strict=True)
+        with keras.StatelessScope(state_mapping=list(mapping)):
+            return fn(*args)
+
+    return lambda *args: pure([v.value for v in model.variables], *args)
+
+
+def peek(model, variable):
+    """Value of one of the model's non-trainable variables, also during `fit`."""
+    state = getattr(model, "_jax_state", None)
+    if state and not model._jax_state_synced:
+        for candidate, value in zip(
+            model.non_trainable_variables, state["non_trainable_variables"], strict=True
+        ):
+            if candidate is variable:
+                return np.asarray(value)
+    return np.asarray(variable.value)
+
+
+def sync(model):
+    """Brings the model's variables up to date in the middle of `fit`."""
+    model.jax_state_sync()
+
+
+def to_stream(batches, signature):
+    """The iterable that Keras's JAX trainer iterates over once an epoch.
+
+    Args:
+        batches: Function without arguments that returns an iterator of tuples.
+        signature: Tuple of `(shape, dtype)`; not needed here.
+
+    Returns:
+        Iterator of tuples of NumPy arrays.
+    """
+    return batches()

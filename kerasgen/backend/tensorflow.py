@@ -1,0 +1,145 @@
+"""TensorFlow: gradient tapes, and a train step traced by `tf.function`."""
+
+import functools
+
+import numpy as np
+import tensorflow as tf
+
+
+def value_and_grad(loss_fn, variables):
+    """Value and gradient of `loss_fn` with respect to `variables`.
+
+    Args:
+        loss_fn: Function without arguments that returns `(loss, aux)`; `loss` is a
+            scalar tensor, `aux` any structure of tensors.
+        variables: List of `keras.Variable`.
+
+    Returns:
+        `((loss, aux), gradients)`; a variable that the loss does not reach has a
+        gradient of zeros. Variables that `loss_fn` assigns keep their new values.
+    """
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch([v.value for v in variables])
+        loss, aux = loss_fn()
+        # tf.distribute sums gradients over replicas; the loss is a mean.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        objective = loss / replicas if replicas > 1 else loss
+    gradients = tape.gradient(
+        objective,
+        [v.value for v in variables],
+        unconnected_gradients=tf.UnconnectedGradients.ZERO,
+    )
+    return (loss, aux), gradients
+
+
+def input_gradient(fn, x):
+    """Gradient of `sum(fn(x))` with respect to `x`, itself differentiable.
+
+    Args:
+        fn: Function of one tensor; row `i` of its output depends on row `i` of `x`.
+        x: Float tensor of shape (B, ...).
+
+    Returns:
+        Tensor shaped like `x`.
+    """
+    x = tf.convert_to_tensor(x)
+    with tf.GradientTape(watch_accessed_variables=False) as tape:
+        tape.watch(x)
+        y = fn(x)
+    return tape.gradient(y, x)
+
+
+def minimize(objective, optimizer, variables, state, gate):
+    """One optimizer step, left out where a value is not finite.
+
+    Args:
+        objective: Function without arguments that returns `(loss, aux)`.
+        optimizer: Built `keras.optimizers.Optimizer` of `variables`.
+        variables: List of trainable `keras.Variable`.
+        state: List of non-trainable variables that the objective may assign.
+        gate: Function of `(aux, gradients)` that returns a scalar bool tensor: True
+            lets the step through, False leaves every variable as it was.
+
+    Returns:
+        `(aux, accepted)`, the latter what `gate` returned.
+    """
+    before = [tf.identity(v.value) for v in state]
+    (_, aux), gradients = value_and_grad(objective, variables)
+    accepted = gate(aux, gradients)
+
+    def accept():
+        optimizer.apply(gradients, variables)
+        return tf.constant(True)
+
+    def reject():
+        for variable, value in zip(state, before, strict=True):
+            variable.assign(value)
+        return tf.constant(False)
+
+    return aux, tf.cond(accepted, accept, reject)
+
+
+def _after(data):
+    """Lets nothing run before the batch is there.
+
+    At the end of the data, counters and averages, which read no batch, would else
+    move on by one step that never was.
+    """
+    return tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None])
+
+
+class TrainStep:
+    """Runs `train_batch` and `test_batch` under Keras's TensorFlow trainer."""
+
+    def train_step(self, data):
+        with _after(data):
+            return self.train_batch(data)
+
+    def test_step(self, data):
+        with _after(data):
+            return self.test_batch(data)
+
+
+def compiled(fn, model):
+    """`fn` as a `tf.function`.
+
+    Args:
+        fn: Function of tensors that reads the model's variables.
+        model: The model whose variables it reads.
+
+    Returns:
+        A function of arrays that returns tensors.
+    """
+    # TensorFlow counts retracings by code object, and warns of many where several
+    # closures share one; a partial has none.
+    fn = functools.partial(fn)
+    return tf.function(fn, reduce_retracing=True, autograph=False)
+
+
+def peek(model, variable):
+    """Value of one of the model's non-trainable variables, also during `fit`."""
+    return np.asarray(variable.value)
+
+
+def sync(model):
+    """Brings the model's variables up to date in the middle of `fit`."""
+
+
+def to_stream(batches, signature):
+    """The dataset that Keras's TensorFlow trainer iterates over once an epoch.
+
+    Args:
+        batches: Function without arguments that returns an iterator of tuples.
+        signature: Tuple of `(shape, dtype)`, None where a size varies.
+
+    Returns:
+        `tf.data.Dataset`.
+    """
+    dataset = tf.data.Dataset.from_generator(
+        batches,
+        output_signature=tuple(tf.TensorSpec(s, d) for s, d in signature),
+    )
+    options = tf.data.Options()
+    # The tear-down of autotune's thread stalls the end of fit() for up to a second.
+    options.autotune.enabled = False
+    return dataset.prefetch(2).with_options(options)

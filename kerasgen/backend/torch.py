@@ -1,0 +1,126 @@
+"""PyTorch: eager autograd; nothing outside a loss function records a graph."""
+
+import keras
+import torch
+from torch.utils.data import DataLoader, IterableDataset
+
+
+def value_and_grad(loss_fn, variables):
+    """Value and gradient of `loss_fn` with respect to `variables`.
+
+    Args:
+        loss_fn: Function without arguments that returns `(loss, aux)`; `loss` is a
+            scalar tensor, `aux` any structure of tensors.
+        variables: List of `keras.Variable`.
+
+    Returns:
+        `((loss, aux), gradients)`; a variable that the loss does not reach has a
+        gradient of zeros. Variables that `loss_fn` assigns keep their new values.
+    """
+    with torch.enable_grad():
+        loss, aux = loss_fn()
+        gradients = torch.autograd.grad(
+            loss, [v.value for v in variables], materialize_grads=True
+        )
+    detach = lambda t: t.detach() if torch.is_tensor(t) else t  # noqa: E731
+    return (loss.detach(), keras.tree.map_structure(detach, aux)), list(gradients)
+
+
+def input_gradient(fn, x):
+    """Gradient of `sum(fn(x))` with respect to `x`, itself differentiable.
+
+    Args:
+        fn: Function of one tensor; row `i` of its output depends on row `i` of `x`.
+        x: Float tensor of shape (B, ...).
+
+    Returns:
+        Tensor shaped like `x`.
+    """
+    with torch.enable_grad():
+        x = keras.ops.convert_to_tensor(x)
+        if not x.requires_grad:
+            x = x.detach().requires_grad_()
+        return torch.autograd.grad(fn(x).sum(), x, create_graph=True)[0]
+
+
+def minimize(objective, optimizer, variables, state, gate):
+    """One optimizer step, left out where a value is not finite.
+
+    Args:
+        objective: Function without arguments that returns `(loss, aux)`.
+        optimizer: Built `keras.optimizers.Optimizer` of `variables`.
+        variables: List of trainable `keras.Variable`.
+        state: List of non-trainable variables that the objective may assign.
+        gate: Function of `(aux, gradients)` that returns a scalar bool tensor: True
+            lets the step through, False leaves every variable as it was.
+
+    Returns:
+        `(aux, accepted)`, the latter what `gate` returned.
+    """
+    before = [v.value.detach().clone() for v in state]
+    (_, aux), gradients = value_and_grad(objective, variables)
+    accepted = gate(aux, gradients)
+    if bool(accepted):
+        optimizer.apply(gradients, variables)
+    else:
+        for variable, value in zip(state, before, strict=True):
+            variable.assign(value)
+    return aux, accepted
+
+
+class TrainStep:
+    """Runs `train_batch` and `test_batch` under Keras's PyTorch trainer."""
+
+    def train_step(self, data):
+        with torch.no_grad():
+            return self.train_batch(data)
+
+    def test_step(self, data):
+        with torch.no_grad():
+            return self.test_batch(data)
+
+
+def compiled(fn, model):
+    """`fn` without a gradient graph; eager, since PyTorch compiles slowly.
+
+    Args:
+        fn: Function of tensors that reads the model's variables.
+        model: The model whose variables it reads.
+
+    Returns:
+        A function of arrays that returns tensors.
+    """
+    return torch.no_grad()(
+        lambda *args: fn(*[keras.ops.convert_to_tensor(a) for a in args])
+    )
+
+
+def peek(model, variable):
+    """Value of one of the model's non-trainable variables, also during `fit`."""
+    return keras.ops.convert_to_numpy(variable.value)
+
+
+def sync(model):
+    """Brings the model's variables up to date in the middle of `fit`."""
+
+
+class _Stream(IterableDataset):
+    def __init__(self, batches):
+        self.batches = batches
+
+    def __iter__(self):
+        for batch in self.batches():
+            yield tuple(keras.ops.convert_to_tensor(part) for part in batch)
+
+
+def to_stream(batches, signature):
+    """The loader that Keras's PyTorch trainer iterates over once an epoch.
+
+    Args:
+        batches: Function without arguments that returns an iterator of tuples.
+        signature: Tuple of `(shape, dtype)`; not needed here.
+
+    Returns:
+        `torch.utils.data.DataLoader` over whole batches.
+    """
+    return DataLoader(_Stream(batches), batch_size=None)

@@ -1,0 +1,229 @@
+"""What a decoder's output means: p(x | z) over images in [-1, 1] or vectors.
+
+A likelihood is a layer, since some have a learned scale. `num_parameters` is how many
+channels the decoder must emit for each channel of the data.
+"""
+
+import math
+
+import keras
+from keras import ops
+
+LOG_2PI = math.log(2.0 * math.pi)
+LOG_SCALE_RANGE = (-7.0, 7.0)
+
+
+class Likelihood(keras.layers.Layer):
+    """Base: `log_prob(x, parameters)` in nats and `mean(parameters)`.
+
+    Attributes:
+        num_parameters: Channels of the decoder's output a channel of the data.
+        is_discrete: Whether it is a probability over the 256 levels of uint8 images,
+            so that bits per dimension mean something.
+    """
+
+    num_parameters = 1
+    is_discrete = False
+
+    def __init__(self, name=None):
+        super().__init__(name=name)
+        # Unbuilt layers make `fit` take a batch off the data to build them.
+        self.built = True
+
+    def log_prob(self, x, parameters):
+        """Log-likelihood of each sample.
+
+        Args:
+            x: float32 (B, ..., C) in the model domain.
+            parameters: float (B, ..., C * num_parameters), the decoder's output.
+
+        Returns:
+            float32 (B,) in nats.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no log_prob")
+
+    def mean(self, parameters):
+        """Expected sample in the model domain: float32 (B, ..., C)."""
+        return ops.cast(parameters, "float32")
+
+    def get_config(self):
+        return {"name": self.name}
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class Bernoulli(Likelihood):
+    """Independent pixels in {0, 1}; the decoder emits logits.
+
+    A grey level is taken as the probability of a one, (x + 1) / 2: the cross-entropy
+    in common use, which is a normalised likelihood only for binary images. Hence no
+    bits per dimension.
+
+    Reference: Kingma and Welling 2014, "Auto-Encoding Variational Bayes", appendix C.
+    """
+
+    def log_prob(self, x, parameters):
+        logits = ops.cast(parameters, "float32")
+        target = (ops.cast(x, "float32") + 1.0) / 2.0
+        return sum_features(target * logits - ops.softplus(logits))
+
+    def mean(self, parameters):
+        return 2.0 * ops.sigmoid(ops.cast(parameters, "float32")) - 1.0
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class Gaussian(Likelihood):
+    """Independent Gaussian values around the decoder's output: a density.
+
+    Args:
+        variance: "fixed": `initial_variance` throughout. "learned": one variance
+            for all pixels, trained with the model. "predicted": the decoder emits
+            a mean and a log-variance for each value.
+        initial_variance: Variance > 0, in squared units of the model domain.
+
+    Reference: Kingma and Welling 2014, appendix C; Rybkin et al. 2021, "Simple and
+    Effective VAE Training with Calibrated Decoders" (learned variance).
+    """
+
+    def __init__(self, variance="fixed", initial_variance=1.0, name=None):
+        super().__init__(name=name)
+        if variance not in ("fixed", "learned", "predicted"):
+            raise ValueError(
+                "`variance` is 'fixed', 'learned' or 'predicted'. "
+                f"Received: variance={variance!r}"
+            )
+        if not (math.isfinite(initial_variance) and initial_variance > 0):
+            raise ValueError(
+                "`initial_variance` is a finite number > 0. "
+                f"Received: initial_variance={initial_variance}"
+            )
+        self.variance = variance
+        self.initial_variance = initial_variance
+        self.num_parameters = 2 if variance == "predicted" else 1
+        self.log_variance = None
+        if variance == "learned":
+            self.log_variance = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(math.log(initial_variance)),
+                name="log_variance",
+                dtype="float32",
+                autocast=False,
+            )
+
+    def log_prob(self, x, parameters):
+        mean, log_variance = self._split(ops.cast(parameters, "float32"))
+        squared = ops.square(ops.cast(x, "float32") - mean) * ops.exp(-log_variance)
+        return sum_features(-0.5 * (squared + log_variance + LOG_2PI))
+
+    def mean(self, parameters):
+        return self._split(ops.cast(parameters, "float32"))[0]
+
+    def _split(self, parameters):
+        if self.variance == "predicted":
+            mean, log_variance = ops.split(parameters, 2, axis=-1)
+            return mean, ops.clip(log_variance, *LOG_SCALE_RANGE)
+        if self.variance == "learned":
+            return parameters, self.log_variance.value
+        return parameters, math.log(self.initial_variance)
+
+    def get_config(self):
+        return {
+            "variance": self.variance,
+            "initial_variance": self.initial_variance,
+            "name": self.name,
+        }
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class DiscretizedLogistic(Likelihood):
+    """Probability of each of 256 levels under a logistic density, exact for uint8.
+
+    The level at x has the mass of [x - 1/255, x + 1/255]; the lowest and the highest
+    level take the tails, so that the levels sum to one.
+
+    Args:
+        scale: "learned": one scale for all pixels. "predicted": the decoder emits a
+            mean and a log-scale for each value.
+
+    Reference: Kingma et al. 2016, "Improving Variational Inference with Inverse
+    Autoregressive Flow", appendix; Salimans et al. 2017, "PixelCNN++", equation 2.
+    """
+
+    is_discrete = True
+
+    def __init__(self, scale="learned", name=None):
+        super().__init__(name=name)
+        if scale not in ("learned", "predicted"):
+            raise ValueError(
+                f"`scale` is 'learned' or 'predicted'. Received: scale={scale!r}"
+            )
+        self.scale = scale
+        self.num_parameters = 2 if scale == "predicted" else 1
+        self.log_scale = None
+        if scale == "learned":
+            self.log_scale = self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(-2.0),
+                name="log_scale",
+                dtype="float32",
+                autocast=False,
+            )
+
+    def log_prob(self, x, parameters):
+        x = ops.cast(x, "float32")
+        mean, log_scale = self._split(ops.cast(parameters, "float32"))
+        half_bin = 1.0 / 255.0
+        inverse = ops.exp(-log_scale)
+        upper = (x - mean + half_bin) * inverse
+        lower = (x - mean - half_bin) * inverse
+        # log(sigmoid(u) - sigmoid(l)) without cancellation.
+        width = 2.0 * half_bin * inverse
+        inside = ops.log(-ops.expm1(-width)) - ops.softplus(-upper)
+        inside = inside - ops.softplus(lower)
+        log_mass = ops.where(x < -1.0 + half_bin, -ops.softplus(-upper), inside)
+        log_mass = ops.where(x > 1.0 - half_bin, -ops.softplus(lower), log_mass)
+        return sum_features(log_mass)
+
+    def mean(self, parameters):
+        return self._split(ops.cast(parameters, "float32"))[0]
+
+    def _split(self, parameters):
+        if self.scale == "predicted":
+            mean, log_scale = ops.split(parameters, 2, axis=-1)
+            return mean, ops.clip(log_scale, *LOG_SCALE_RANGE)
+        return parameters, self.log_scale.value
+
+    def get_config(self):
+        return {"scale": self.scale, "name": self.name}
+
+
+def sum_features(x):
+    """Sum over all axes but the first."""
+    return ops.sum(x, axis=tuple(range(1, len(x.shape))))
+
+
+def get(likelihood):
+    """Resolves the name of a likelihood.
+
+    Args:
+        likelihood: `Likelihood`, or "bernoulli", "gaussian" or
+            "discretized_logistic" for one with default arguments.
+
+    Returns:
+        `Likelihood`.
+
+    Raises:
+        ValueError: There is no such likelihood.
+    """
+    if isinstance(likelihood, Likelihood):
+        return likelihood
+    named = {
+        "bernoulli": Bernoulli,
+        "gaussian": Gaussian,
+        "discretized_logistic": DiscretizedLogistic,
+    }
+    if not isinstance(likelihood, str) or likelihood not in named:
+        raise ValueError(
+            f"`likelihood` is a kerasgen.likelihoods.Likelihood or one of "
+            f"{sorted(named)}. Received: likelihood={likelihood!r}"
+        )
+    return named[likelihood]()

@@ -1,0 +1,22 @@
+"""Models: one class for each training procedure, one function for each paper."""
+
+from kerasgen.models.base import GenerativeModel
+from kerasgen.models.batch import Batch
+from kerasgen.models.gan import GAN
+from kerasgen.models.gan_builders import dcgan, sngan, wgan_gp
+from kerasgen.models.latent_model import LatentModel
+from kerasgen.models.vae import VAE
+from kerasgen.models.vae_builders import conv_vae, dense_vae
+
+__all__ = [
+    "Batch",
+    "GAN",
+    "VAE",
+    "GenerativeModel",
+    "LatentModel",
+    "conv_vae",
+    "dcgan",
+    "dense_vae",
+    "sngan",
+    "wgan_gp",
+]

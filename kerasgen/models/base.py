@@ -1,0 +1,478 @@
+"""`GenerativeModel`: one imperative train step for every model and backend."""
+
+import contextlib
+import warnings
+
+import keras
+from keras import ops
+
+from kerasgen import backend, random
+from kerasgen.models.batch import Batch
+from kerasgen.models.fault_record import FaultRecord, gradient_name
+from kerasgen.models.feed import Feed
+from kerasgen.models.inputs import check_positive_integer
+from kerasgen.models.monitor import FitMonitor
+from kerasgen.models.player_optimizer import (
+    PlayerOptimizer,
+    resolve_optimizer,
+    serialize_optimizer,
+)
+from kerasgen.models.training_data import (
+    make_batch,
+    make_evaluation_feed,
+    make_training_feed,
+    no_end_of_data_warning,
+    split_arrays,
+)
+from kerasgen.weights_file import PresetError, read_weights
+
+EVALUATION_STEP = -1
+
+
+class GenerativeModel(backend.TrainStep, keras.Model):
+    """Base of every model: train step, evaluation, generation, saving.
+
+    A subclass builds its networks in `__init__`, calls `finish_init`, and defines
+
+    - `players`: dict of player name to list of networks it trains,
+    - `data_shape`: shape of one sample,
+    - `training_terms` and `evaluation_terms`: names of what its steps log,
+    - `training_step(batch, noise)`: calls `update` once for each optimizer step,
+    - `evaluation_step(batch, noise)`: returns a dict of terms, updates nothing,
+    - `generate` and `export_signatures`; models with latents inherit them from
+      `LatentModel`.
+
+    Args:
+        seed: Integer in [0, 2**32): root of all noise and of the order of arrays.
+            None draws one that `keras.utils.set_random_seed` controls.
+        name: Name of the model.
+    """
+
+    num_classes = None
+    batches_per_step = 1
+
+    def __init__(self, seed=None, name=None):
+        super().__init__(name=name)
+        self.seed = random.make_seed() if seed is None else random.check_seed(seed)
+
+    # What a subclass calls.
+
+    def finish_init(self):
+        """Creates counters and trackers; the last line of a subclass's `__init__`."""
+        self.training_steps = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int32",
+            trainable=False,
+            name="training_steps",
+        )
+        gradients = [gradient_name(player) for player in self.players]
+        self.faults = FaultRecord((*self.training_terms, *gradients))
+        names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
+        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self._compiled_functions = {}
+        self.built = True
+
+    def update(self, player, loss_fn, batch):
+        """One optimizer step of `player`.
+
+        Leaves every variable as it was where the loss or a gradient is not finite;
+        `fit` then stops and names the term.
+
+        Args:
+            player: A key of `players`.
+            loss_fn: Function without arguments that returns a dict of scalar
+                tensors; the first is minimized, all are logged.
+            batch: The `Batch` that the loss is computed on.
+        """
+        optimizer = self.optimizer[player]
+
+        def objective():
+            with random.row_scope(batch.rows):
+                terms = loss_fn()
+            loss = next(iter(terms.values()))
+            return optimizer.scale_loss(loss), terms
+
+        def gate(terms, gradients):
+            values = dict(terms)
+            if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
+                # Loss scaling skips steps with infinite gradients by design.
+                total = sum(ops.sum(ops.cast(g, "float32")) for g in gradients)
+                values[gradient_name(player)] = total
+            return self.faults.record(values, self.training_steps.value)
+
+        terms, _ = backend.minimize(
+            objective, optimizer, self._variables_of(player), self._state_of(), gate
+        )
+        self._record(terms, batch)
+
+    # The train step that the backends' adapters call.
+
+    def train_batch(self, data):
+        batch = self._unpack(data)
+        noise = random.Noise(self.seed, self.training_steps.value, batch.rows)
+        with random.row_scope(batch.rows):
+            self.training_step(batch, noise)
+        self.training_steps.assign_add(1)
+        self.optimizer.iterations.assign_add(1)
+        return {name: self.trackers[name].result() for name in self.training_terms}
+
+    def test_batch(self, data):
+        batch = self._unpack(data)
+        noise = random.Noise(self.seed, EVALUATION_STEP, batch.rows)
+        with random.row_scope(batch.rows):
+            self._record(self.evaluation_step(batch, noise), batch)
+        return {name: self.trackers[name].result() for name in self.evaluation_terms}
+
+    # Keras's verbs.
+
+    def compile_players(
+        self,
+        optimizers,
+        run_eagerly=False,
+        jit_compile="auto",
+        steps_per_execution=1,
+        auto_scale_loss=True,
+    ):
+        """Compiles with one optimizer a player; `compile` of a subclass calls it.
+
+        Args:
+            optimizers: Dict of player name to optimizer, its name or its config.
+            run_eagerly: As in `keras.Model.compile`.
+            jit_compile: As in `keras.Model.compile`.
+            steps_per_execution: As in `keras.Model.compile`; 1 on PyTorch.
+            auto_scale_loss: Scale the loss of each player that computes in float16.
+
+        Raises:
+            ValueError: An optimizer's arguments are out of range, it is shared, or a
+                player has nothing to train.
+        """
+        players = {
+            player: resolve_optimizer(
+                f"{player} optimizer",
+                optimizer,
+                auto_scale_loss and self._computes_in_float16(player),
+            )
+            for player, optimizer in optimizers.items()
+        }
+        player_optimizer = PlayerOptimizer(players)
+        player_optimizer.build_players({p: self._variables_of(p) for p in players})
+        super().compile(
+            optimizer=player_optimizer,
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            auto_scale_loss=False,
+        )
+        self._loss_tracker = None
+        # Callbacks change learning rates; these are the values a run starts with.
+        self.optimizer_configs = {
+            player: serialize_optimizer(optimizer)
+            for player, optimizer in players.items()
+        }
+        self._compile_arguments = {
+            "run_eagerly": run_eagerly,
+            "jit_compile": jit_compile,
+            "steps_per_execution": steps_per_execution,
+            "auto_scale_loss": auto_scale_loss,
+        }
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return {}
+        optimizers = {
+            player: serialize_optimizer(self.optimizer[player])
+            for player in self.players
+        }
+        return {"optimizers": optimizers, **self._compile_arguments}
+
+    def compile_from_config(self, config):
+        config = dict(config)
+        optimizers = {
+            player: keras.saving.deserialize_keras_object(value)
+            for player, value in config.pop("optimizers").items()
+        }
+        self.compile_players(optimizers, **config)
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+        value_range=None,
+        check_every=1,
+    ):
+        """Trains the model; arguments are those of `keras.Model.fit`, plus two.
+
+        A step is one round of every player. A model with k discriminator steps takes
+        k batches of `batch_size` fresh samples a step, so an epoch, one pass over
+        the data, has 1/k as many steps. Arrays are shuffled anew each epoch in an
+        order fixed by the model's seed and the epoch; other sources keep theirs.
+
+        Args:
+            x: uint8 images (N, H, W, C), float32 images in [-1, 1] or float vectors
+                (N, D); or a `keras.utils.PyDataset`, `tf.data.Dataset`, torch
+                `DataLoader` or iterable of batches `x` or `(x, labels)`.
+            y: int labels (N,) beside an array, for conditional models.
+            batch_size: Samples in one discriminator (or VAE) step; 32 by default.
+            epochs: Epoch at which training ends, at least 1.
+            verbose: "auto", 0, 1 or 2.
+            callbacks: List of `keras.callbacks.Callback`.
+            validation_split: Share of arrays to hold out from their end, in [0, 1).
+            validation_data: x, or the pair (x, y), to `evaluate` after an epoch.
+            shuffle: Whether arrays are shuffled.
+            initial_epoch: Epoch at which training starts.
+            steps_per_epoch: Training steps an epoch; None for a pass over the data.
+            validation_steps: Batches of validation data; None for all.
+            validation_batch_size: `batch_size` by default.
+            validation_freq: Epochs between two evaluations.
+            value_range: (low, high) of float images in another range than [-1, 1].
+            check_every: Batches between two looks for values that are not finite.
+
+        Returns:
+            `keras.callbacks.History`.
+
+        Raises:
+            TypeError: The data's dtype is not accepted.
+            ValueError: The data does not fit the model, before anything is trained.
+            FloatingPointError: A loss or gradient became NaN or infinite. Weights
+                keep their last finite values.
+        """
+        self._assert_compile_called("fit")
+        check_positive_integer("epochs", epochs)
+        check_positive_integer("check_every", check_every)
+        if validation_split:
+            if validation_data is not None:
+                raise ValueError(
+                    "Expected `validation_split` or `validation_data`, not both. "
+                    f"Received: validation_split={validation_split}"
+                )
+            x, y, validation_data = split_arrays(x, y, validation_split)
+        feed = make_training_feed(
+            self, x, y, batch_size, shuffle, steps_per_epoch, value_range
+        )
+        if validation_data is not None:
+            if not isinstance(validation_data, tuple):
+                validation_data = (validation_data, None)
+            validation_data = make_evaluation_feed(
+                self,
+                *validation_data,
+                validation_batch_size or batch_size,
+                validation_steps,
+                value_range,
+            )
+        # Callbacks enter there what must be undone when `fit` raises, too.
+        with contextlib.ExitStack() as self.after_fit:
+            self.after_fit.callback(self._leave_fit)
+            self.after_fit.enter_context(no_end_of_data_warning())
+            self.feed = feed
+            return super().fit(
+                feed,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=[FitMonitor(feed, check_every), *(callbacks or [])],
+                validation_data=validation_data,
+                shuffle=False,
+                initial_epoch=initial_epoch,
+                validation_freq=validation_freq,
+            )
+
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        value_range=None,
+        **kwargs,
+    ):
+        """Evaluates on held-out data with fixed noise; updates nothing.
+
+        Args:
+            x: As in `fit`.
+            y: As in `fit`.
+            batch_size: Samples a batch, for arrays; 32 by default.
+            verbose: As in `keras.Model.evaluate`.
+            sample_weight: Not supported; None.
+            steps: Batches to evaluate; None for all.
+            callbacks: As in `keras.Model.evaluate`.
+            return_dict: Return a dict of the terms rather than a list.
+            value_range: As in `fit`.
+            **kwargs: What Keras's own `fit` passes.
+
+        Returns:
+            The model's `evaluation_terms`, means over the samples.
+        """
+        # Keras's fit evaluates the feed that `fit` above has made.
+        if not isinstance(x, Feed) and not kwargs:
+            self._assert_compile_called("evaluate")
+            if sample_weight is not None:
+                raise ValueError("`sample_weight` is not supported. Received: an array")
+            x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
+        with no_end_of_data_warning():
+            return super().evaluate(
+                x,
+                verbose=verbose,
+                callbacks=callbacks,
+                return_dict=return_dict,
+                **kwargs,
+            )
+
+    def train_on_batch(self, x, y=None, return_dict=False):
+        """One train step on one batch of `batch_size` (times k) samples.
+
+        Args:
+            x: One batch, as in `fit`.
+            y: int labels (B,), for conditional models.
+            return_dict: Return a dict of the terms rather than a list.
+        """
+        return super().train_on_batch(
+            *make_batch(self, x, y, training=True), return_dict=return_dict
+        )
+
+    def test_on_batch(self, x, y=None, return_dict=False):
+        """Evaluates one batch; see `evaluate`.
+
+        Args:
+            x: One batch, as in `fit`.
+            y: int labels (B,), for conditional models.
+            return_dict: Return a dict of the terms rather than a list.
+        """
+        return super().test_on_batch(
+            *make_batch(self, x, y, training=False), return_dict=return_dict
+        )
+
+    @property
+    def networks(self):
+        """Dict of name to every network with learned weights; presets hold these."""
+        return {
+            f"{player}_{index}": network
+            for player, networks in self.players.items()
+            for index, network in enumerate(networks)
+        }
+
+    # Data domain and model domain.
+
+    def to_data_domain(self, x):
+        """Model domain to data domain: uint8 images, or vectors as they are."""
+        x = ops.cast(x, "float32")
+        if len(self.data_shape) != 3:
+            return x
+        return ops.cast(ops.clip(x * 127.5 + 128.0, 0.0, 255.0), "uint8")
+
+    def to_model_domain(self, x):
+        """uint8 images to float32 in [-1, 1]; floats as they are."""
+        if keras.backend.standardize_dtype(x.dtype) == "uint8":
+            return ops.cast(x, "float32") / 127.5 - 1.0
+        return x
+
+    def compiled_function(self, name, fn, *static):
+        """`fn(*tensors, *static)` compiled once for each value of `static`."""
+        key = (name, *static)
+        if key not in self._compiled_functions:
+            self._compiled_functions[key] = backend.compiled(
+                lambda *tensors: fn(*tensors, *static), self
+            )
+        return self._compiled_functions[key]
+
+    # Weights, presets and export.
+
+    def load_weights(self, filepath, **kwargs):
+        """Loads a `.weights.h5` file, whole or not at all.
+
+        Args:
+            filepath: Path of the file.
+            **kwargs: As in `keras.Model.load_weights`.
+
+        Raises:
+            PresetError: The file is empty, cut off or not HDF5.
+            ValueError: The file belongs to another architecture.
+        """
+        read_weights(filepath)
+        # Keras leaves a model part-loaded when a file does not fit.
+        trial = type(self).from_config(self.get_config())
+        with warnings.catch_warnings():
+            # What does not fit is an error here, not a warning.
+            warnings.filterwarnings("ignore", message="Skipping nested container")
+            try:
+                keras.Model.load_weights(trial, filepath, **kwargs)
+            except OSError as error:
+                raise PresetError(
+                    f"Expected a whole HDF5 file. Received: {filepath} ({error})"
+                ) from error
+        self.set_weights(trial.get_weights())
+
+    def save_to_preset(self, path, **card):
+        """Writes config, weights and card to a folder; see `kerasgen.presets`."""
+        from kerasgen.presets import save_to_preset
+
+        return save_to_preset(self, path, **card)
+
+    def export(self, path, overwrite=False):
+        """Writes a SavedModel for TF Serving to the version folder `path`.
+
+        Args:
+            path: The version folder itself, such as "serving/dcgan/1".
+            overwrite: Replace an existing folder.
+
+        Returns:
+            The path.
+        """
+        from kerasgen.export import export_saved_model
+
+        return export_saved_model(self, path, overwrite=overwrite)
+
+    @property
+    def data_name(self):
+        """What served samples are called: "images", or "samples" for vectors."""
+        return "images" if len(self.data_shape) == 3 else "samples"
+
+    def raise_if_not_finite(self):
+        """Raises FloatingPointError if a training step met NaN or infinity."""
+        self.faults.raise_if_any(self)
+
+    # Internals.
+
+    def _leave_fit(self):
+        self.feed = None
+        self.after_fit = None
+        # Where a callback let `fit` start; Keras would start there again.
+        self._initial_epoch = None
+
+    def _unpack(self, data):
+        x, rows, *labels = data
+        return Batch(self.to_model_domain(x), labels[0] if labels else None, rows)
+
+    def _record(self, terms, batch):
+        weight = ops.cast(ops.shape(batch.rows)[0], "float32")
+        for name, value in terms.items():
+            self.trackers[name].update_state(value, sample_weight=weight)
+
+    def _variables_of(self, player):
+        return [v for net in self.players[player] for v in net.trainable_variables]
+
+    def _state_of(self):
+        networks = [net for networks in self.players.values() for net in networks]
+        return [v for net in networks for v in net.non_trainable_variables]
+
+    def _computes_in_float16(self, player):
+        return any(
+            layer.compute_dtype == "float16"
+            for network in self.players[player]
+            for layer in network._flatten_layers()
+        )

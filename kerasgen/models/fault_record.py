@@ -1,0 +1,78 @@
+"""Remembers the first value of training that was not finite."""
+
+import keras
+from keras import ops
+
+from kerasgen import backend
+
+
+class FaultRecord(keras.layers.Layer):
+    """Which value first was NaN or infinite, and at which training step.
+
+    Both are variables, so that a compiled step can set them without a look at the
+    host; once set, every later update is left out.
+
+    Args:
+        names: Names of the values that may be recorded.
+    """
+
+    def __init__(self, names, name="faults"):
+        super().__init__(name=name, trainable=False)
+        self.names = tuple(names)
+        self.code = self._counter("code")
+        self.step = self._counter("step")
+        self.built = True
+
+    def record(self, values, step):
+        """Records the first of `values` that is not finite.
+
+        Args:
+            values: Dict of name to scalar tensor.
+            step: int32 scalar, the training step.
+
+        Returns:
+            bool scalar tensor: all values so far were finite.
+        """
+        code = ops.convert_to_tensor(0, "int32")
+        # In the order of `names`: JAX hands dicts back with sorted keys.
+        for number, name in reversed(tuple(enumerate(self.names, start=1))):
+            if name in values:
+                is_finite = ops.isfinite(ops.cast(values[name], "float32"))
+                code = ops.where(is_finite, code, number)
+        healthy = self.is_clear()
+        self.step.assign(ops.where(healthy, step, self.step.value))
+        self.code.assign(ops.where(healthy, ops.cast(code, "int32"), self.code.value))
+        return self.is_clear()
+
+    def clear(self):
+        """Forgets what was recorded; outside of compiled steps."""
+        self.code.assign(0)
+
+    def is_clear(self):
+        """Bool scalar tensor: all values so far were finite."""
+        return self.code.value == 0
+
+    def raise_if_any(self, model):
+        """Raises FloatingPointError, naming value and step, if one was not finite.
+
+        Args:
+            model: The model that holds this record, possibly in the middle of `fit`.
+        """
+        code = int(backend.peek(model, self.code))
+        if code:
+            step = int(backend.peek(model, self.step))
+            raise FloatingPointError(
+                "Expected finite losses and gradients. Received: NaN or infinity in "
+                f"{self.names[code - 1]} at training step {step + 1}; the weights "
+                "keep the values from before that update"
+            )
+
+    def _counter(self, name):
+        return self.add_weight(
+            shape=(), initializer="zeros", dtype="int32", trainable=False, name=name
+        )
+
+
+def gradient_name(player):
+    """Name under which a player's gradient is recorded."""
+    return f"the gradient of the {player}"

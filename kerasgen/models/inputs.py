@@ -1,0 +1,171 @@
+"""What a model accepts as data: one check for every source and every backend."""
+
+import numpy as np
+
+FLOAT_TOLERANCE = 1e-5
+SCAN_ROWS = 4096
+
+
+class DataSpec:
+    """Shape, dtype and range of the data that a model is trained on.
+
+    Images are uint8 in the data domain or float32 in [-1, 1]; vectors are any finite
+    float. float16 and float64 are cast to float32.
+
+    Args:
+        shape: Shape of one sample: (height, width, channels) or (features,).
+        num_classes: Number of classes of a conditional model; None where labels are
+            not used.
+        value_range: Optional (low, high) of float images, mapped to [-1, 1].
+
+    Raises:
+        ValueError: `value_range` is not an increasing pair of finite numbers.
+    """
+
+    def __init__(self, shape, num_classes=None, value_range=None):
+        self.shape = tuple(shape)
+        self.num_classes = num_classes
+        self.value_range = value_range
+        if value_range is not None:
+            bounds = np.asarray(value_range, dtype=np.float64)
+            if (
+                bounds.shape != (2,)
+                or not np.isfinite(bounds).all()
+                or bounds[0] >= bounds[1]
+            ):
+                raise ValueError(
+                    "`value_range` is (low, high), two finite numbers with low < high. "
+                    f"Received: value_range={value_range!r}"
+                )
+
+    @property
+    def is_image(self):
+        return len(self.shape) == 3
+
+    def check(self, x, first_row=0):
+        """Returns `x` as uint8 or float32 in the model domain.
+
+        Args:
+            x: Array of shape (B, *shape).
+            first_row: Number of the first row in the whole data set, for messages.
+
+        Returns:
+            NumPy array of the same shape, uint8 (images only) or float32.
+
+        Raises:
+            TypeError: The dtype is not uint8 or a float.
+            ValueError: Wrong rank, size or channels; no rows; a value that is not
+                finite or outside the range.
+        """
+        x = np.asarray(x)
+        expected = "uint8 or float32 images" if self.is_image else "float32 vectors"
+        is_float = np.issubdtype(x.dtype, np.floating)
+        if not is_float and not (self.is_image and x.dtype == np.uint8):
+            raise TypeError(f"Expected {expected}. Received: dtype={x.dtype}")
+        if x.shape[1:] != self.shape:
+            raise ValueError(
+                f"Expected data of shape (num_samples, {_join(self.shape)}). "
+                f"Received: shape={x.shape}"
+            )
+        if not len(x):
+            raise ValueError(f"Expected at least one sample. Received: shape={x.shape}")
+        if not is_float:
+            return x
+        low, high = np.inf, -np.inf
+        for start in range(0, len(x), SCAN_ROWS):
+            part = x[start : start + SCAN_ROWS]
+            if not np.isfinite(part).all():
+                bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
+                row = first_row + start + int(np.argmax(bad))
+                raise ValueError(
+                    f"Expected finite values. Received: NaN or infinity in sample {row}"
+                )
+            low, high = min(low, part.min()), max(high, part.max())
+        return self._to_model_domain(x, float(low), float(high))
+
+    def _to_model_domain(self, x, low, high):
+        if not self.is_image:
+            return x.astype(np.float32, copy=False)
+        if self.value_range is None:
+            if low < -1 - FLOAT_TOLERANCE or high > 1 + FLOAT_TOLERANCE or low >= 0:
+                raise ValueError(
+                    "Expected uint8 images, or float images in [-1, 1]; pass "
+                    "`value_range=(low, high)` where another range is meant. "
+                    f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
+                )
+            return x.astype(np.float32, copy=False)
+        first, last = self.value_range
+        slack = FLOAT_TOLERANCE * (last - first)
+        if low < first - slack or high > last + slack:
+            raise ValueError(
+                f"Expected values in value_range=({first}, {last}). "
+                f"Received: values in [{low:.6g}, {high:.6g}]"
+            )
+        scaled = (x.astype(np.float32) - first) * (2.0 / (last - first)) - 1.0
+        return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+
+    def check_labels(self, labels, num_rows, first_row=0):
+        """Returns class labels as int32, or None for an unconditional model.
+
+        Args:
+            labels: Integer array of shape (B,) or (B, 1), or None.
+            num_rows: B.
+            first_row: Number of the first row in the whole data set, for messages.
+
+        Returns:
+            int32 NumPy array of shape (B,), or None.
+
+        Raises:
+            TypeError: The labels are not integers.
+            ValueError: Labels are missing, of the wrong length or out of range.
+        """
+        if self.num_classes is None:
+            return None
+        if labels is None:
+            raise ValueError(
+                f"This model is conditional: expected labels in [0, {self.num_classes})"
+                f" beside the data. Received: labels=None"
+            )
+        labels = np.asarray(labels)
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise TypeError(f"Expected integer labels. Received: dtype={labels.dtype}")
+        if labels.shape not in ((num_rows,), (num_rows, 1)):
+            raise ValueError(
+                f"Expected labels of shape ({num_rows},), one for each sample. "
+                f"Received: shape={labels.shape}"
+            )
+        labels = labels.reshape(-1)
+        outside = (labels < 0) | (labels >= self.num_classes)
+        if outside.any():
+            row = int(np.argmax(outside))
+            raise ValueError(
+                f"Expected labels in [0, {self.num_classes}). "
+                f"Received: {labels[row]} in sample {first_row + row}"
+            )
+        return labels.astype(np.int32)
+
+
+def to_uint8(x):
+    """Model domain to data domain: `trunc(clip(127.5 x + 128, 0, 255))`.
+
+    Args:
+        x: Float NumPy array in [-1, 1].
+
+    Returns:
+        uint8 array of the same shape.
+    """
+    return np.clip(np.asarray(x) * 127.5 + 128.0, 0.0, 255.0).astype(np.uint8)
+
+
+def check_positive_integer(name, value):
+    """Raises ValueError unless `value` is an integer of at least 1."""
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, int | np.integer)
+        or int(value) < 1
+    ):
+        raise ValueError(f"`{name}` is an integer >= 1. Received: {name}={value!r}")
+
+
+def _join(shape):
+    return ", ".join(str(size) for size in shape)

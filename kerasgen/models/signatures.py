@@ -1,0 +1,36 @@
+"""What a model serves: named functions of tensors with typed inputs."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class TensorInput(NamedTuple):
+    """One input of a served function.
+
+    Attributes:
+        shape: Tuple; the first size of a batch is None, a scalar has shape ().
+        dtype: Name of the dtype.
+        low: Smallest value that is accepted, or None.
+        high: Largest value that is accepted, or None.
+    """
+
+    shape: tuple
+    dtype: str
+    low: int | None = None
+    high: int | None = None
+
+
+class Signature(NamedTuple):
+    """One served function.
+
+    Attributes:
+        fn: Function of the inputs by name, in `keras.ops`, that returns a dict of
+            tensors.
+        inputs: Dict of input name to `TensorInput`.
+        reference: Function of NumPy values by name whose outputs the exported `fn` is
+            compared with; None for `fn` itself, compiled by the model's backend.
+    """
+
+    fn: Callable
+    inputs: dict[str, TensorInput]
+    reference: Callable | None = None

@@ -1,0 +1,388 @@
+"""Variational autoencoder with a Gaussian encoder and a choice of likelihoods."""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgen import likelihoods
+from kerasgen.models.inputs import DataSpec
+from kerasgen.models.latent_model import LatentModel
+from kerasgen.models.latents import interpolate_latents
+from kerasgen.models.likelihood_bounds import likelihood_bounds
+from kerasgen.models.signatures import Signature, TensorInput
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class VAE(LatentModel):
+    """Encoder q(z | x), decoder p(x | z), prior N(0, I), trained on the ELBO.
+
+    `loss = reconstruction_nats + beta * kl_nats`, means over samples of -log p(x | z)
+    at one draw of z and of KL(q(z | x) || p(z)) in closed form. At beta = 1 the loss
+    is the negative ELBO in nats.
+
+    Args:
+        encoder: Keras model, samples in [-1, 1] -> (B, 2 * latent_dim): the mean of
+            z, then its log-variance.
+        decoder: Keras model, (B, latent_dim) -> parameters of the likelihood, shaped
+            like the samples with `likelihood.num_parameters` times the channels.
+        likelihood: `kerasgen.likelihoods.Likelihood` or "bernoulli", "gaussian",
+            "discretized_logistic".
+        beta: Weight >= 0 of the KL term.
+        seed: See `GenerativeModel`.
+        name: Name of the model.
+
+    Raises:
+        ValueError: An argument is out of its range, or the networks do not fit
+            together.
+
+    Example:
+
+    >>> import kerasgen, numpy as np
+    >>> vae = kerasgen.models.dense_vae((8, 8, 1), latent_dim=2, hidden=(16,))
+    >>> vae.compile("adam")
+    >>> vae.encode(np.zeros((3, 8, 8, 1), "uint8")).shape
+    (3, 2)
+
+    Reference: Kingma and Welling 2014, "Auto-Encoding Variational Bayes", equation 10;
+    Higgins et al. 2017 (beta).
+    """
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        likelihood="bernoulli",
+        beta=1.0,
+        seed=None,
+        name=None,
+    ):
+        if not math.isfinite(beta) or beta < 0:
+            raise ValueError(f"`beta` is a finite number >= 0. Received: beta={beta}")
+        resolved = likelihoods.get(likelihood)
+        _check_networks(encoder, decoder, resolved)
+        super().__init__(seed=seed, name=name)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = resolved
+        self.beta = beta
+        self.latent_dim = decoder.input_shape[-1]
+        self.finish_init()
+
+    @property
+    def players(self):
+        return {"vae": [self.encoder, self.decoder, self.likelihood]}
+
+    @property
+    def networks(self):
+        return {
+            "encoder": self.encoder,
+            "decoder": self.decoder,
+            "likelihood": self.likelihood,
+        }
+
+    @property
+    def data_shape(self):
+        return tuple(self.encoder.input_shape[1:])
+
+    @property
+    def training_terms(self):
+        return ("loss", "reconstruction_nats", "kl_nats")
+
+    @property
+    def evaluation_terms(self):
+        return self.training_terms
+
+    def compile(
+        self,
+        optimizer="adam",
+        run_eagerly=False,
+        jit_compile="auto",
+        steps_per_execution=1,
+        auto_scale_loss=True,
+    ):
+        """Sets the optimizer of encoder, decoder and likelihood.
+
+        Args:
+            optimizer: Keras optimizer or its name.
+            run_eagerly: As in `keras.Model.compile`.
+            jit_compile: As in `keras.Model.compile`.
+            steps_per_execution: As in `keras.Model.compile`; 1 on PyTorch.
+            auto_scale_loss: Scale the loss where a network computes in float16.
+        """
+        self.compile_players(
+            {"vae": optimizer},
+            run_eagerly=run_eagerly,
+            jit_compile=jit_compile,
+            steps_per_execution=steps_per_execution,
+            auto_scale_loss=auto_scale_loss,
+        )
+
+    def training_step(self, batch, noise):
+        epsilon = noise.normal("posterior", (self.latent_dim,))
+        self.update("vae", lambda: self._terms(batch.x, epsilon, True), batch)
+
+    def evaluation_step(self, batch, noise):
+        epsilon = noise.normal("posterior", (self.latent_dim,))
+        return self._terms(batch.x, epsilon, False)
+
+    def _terms(self, x, epsilon, training):
+        mean, log_var = self.posterior(x, training)
+        z = mean + ops.exp(0.5 * log_var) * epsilon
+        parameters = self.decoder(z, training=training)
+        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
+        kl = ops.mean(gaussian_kl(mean, log_var))
+        return {
+            "loss": reconstruction + self.beta * kl,
+            "reconstruction_nats": reconstruction,
+            "kl_nats": kl,
+        }
+
+    def call(self, x, training=False):
+        """Reconstruction of float samples from the posterior mean, model domain."""
+        mean, _ = self.posterior(x, training)
+        return self.likelihood.mean(self.decoder(mean, training=training))
+
+    def decode(self, z, use_ema=True):
+        return self.likelihood.mean(self.decoder(z, training=False))
+
+    def encode(self, x, value_range=None):
+        """Posterior means.
+
+        Args:
+            x: uint8 or float samples (B, ...), as in `fit`.
+            value_range: As in `fit`.
+
+        Returns:
+            float32 (B, latent_dim).
+        """
+        return self.encode_distribution(x, value_range)[0]
+
+    def encode_distribution(self, x, value_range=None):
+        """Mean and log-variance of the posterior.
+
+        Args:
+            x: uint8 or float samples (B, ...), as in `fit`.
+            value_range: As in `fit`.
+
+        Returns:
+            Pair of float32 arrays (B, latent_dim).
+        """
+        encode = self.compiled_function("encode", self.encode_tensor)
+        return self.map_batches(lambda part, rows: encode(part), x, value_range)
+
+    def encode_tensor(self, x):
+        """As `encode_distribution`, tensors to tensors, for graphs."""
+        return self.posterior(self.to_model_domain(x), False)
+
+    def reconstruct(self, x, value_range=None):
+        """Samples decoded from their posterior means.
+
+        Args:
+            x: uint8 or float samples (B, ...), as in `fit`.
+            value_range: As in `fit`.
+
+        Returns:
+            uint8 images shaped like `x`, or float32 vectors.
+        """
+        reconstruct = self.compiled_function("reconstruct", self.reconstruct_tensor)
+        return self.map_batches(
+            lambda part, rows: (reconstruct(part),), x, value_range
+        )[0]
+
+    def reconstruct_tensor(self, x):
+        """As `reconstruct`, tensors to tensors, for graphs."""
+        return self.to_data_domain(self.call(self.to_model_domain(x)))
+
+    def interpolate(self, a, b, num_steps, mode="linear", value_range=None):
+        """Samples on the way between two samples, through the latent space.
+
+        Args:
+            a: Samples (B, ...) or one sample, as in `fit`.
+            b: Like `a`.
+            num_steps: Samples a pair, at least 2; the first and the last are the
+                reconstructions of `a` and `b`.
+            mode: "linear" or "spherical".
+            value_range: As in `fit`.
+
+        Returns:
+            uint8 (B, num_steps, H, W, C), or float32 for vectors; without B where
+            `a` is one sample.
+        """
+        a, b = np.asarray(a), np.asarray(b)
+        is_single = a.ndim == len(self.data_shape)
+        if is_single:
+            a, b = a[None], b[None]
+        path = interpolate_latents(
+            self.encode(a, value_range),
+            self.encode(b, value_range),
+            num_steps,
+            mode,
+            self.latent_dim,
+        )
+        decode = self.compiled_function("decode", self.decode_tensor)
+        samples = ops.convert_to_numpy(decode(path.reshape(-1, self.latent_dim)))
+        samples = samples.reshape(*path.shape[:-1], *self.data_shape)
+        return samples[0] if is_single else samples
+
+    def decode_tensor(self, z):
+        """Latents to the data domain, tensors to tensors, for graphs."""
+        return self.to_data_domain(self.decode(z))
+
+    def export_signatures(self):
+        """Adds "encode" (mean and log_var) and "reconstruct" to the base's."""
+        dtype = "uint8" if self.data_name == "images" else "float32"
+        data = {self.data_name: TensorInput((None, *self.data_shape), dtype)}
+        return {
+            **super().export_signatures(),
+            "encode": Signature(self._serve_encoding, data),
+            "reconstruct": Signature(self._serve_reconstruction, data),
+        }
+
+    def _serve_encoding(self, **data):
+        mean, log_var = self.encode_tensor(data[self.data_name])
+        return {"mean": mean, "log_var": log_var}
+
+    def _serve_reconstruction(self, **data):
+        return {self.data_name: self.reconstruct_tensor(data[self.data_name])}
+
+    def elbo(self, x, num_samples=1, seed=0, value_range=None):
+        """Evidence lower bound of each sample, at beta = 1.
+
+        Args:
+            x: uint8 or float samples (B, ...), as in `fit`.
+            num_samples: Draws of z to average over.
+            seed: Seed of the draws.
+            value_range: As in `fit`.
+
+        Returns:
+            float64 (B,) in nats.
+        """
+        return likelihood_bounds(self, x, num_samples, seed, value_range)[1]
+
+    def log_likelihood(self, x, num_samples=500, seed=0, value_range=None):
+        """Importance-weighted lower bound of log p(x), tight as samples grow.
+
+        Args:
+            x: uint8 or float samples (B, ...), as in `fit`.
+            num_samples: Draws of z (k in the paper); 1 gives a one-draw ELBO.
+            seed: Seed of the draws.
+            value_range: As in `fit`.
+
+        Returns:
+            float64 (B,) in nats.
+
+        Reference: Burda et al. 2016, "Importance Weighted Autoencoders", equation 8.
+        """
+        return likelihood_bounds(self, x, num_samples, seed, value_range)[0]
+
+    def bits_per_dim(self, x, num_samples=500, seed=0):
+        """Upper bound of the code length: -log_likelihood / (dimensions ln 2).
+
+        Args:
+            x: uint8 images (B, H, W, C).
+            num_samples: As in `log_likelihood`.
+            seed: As in `log_likelihood`.
+
+        Returns:
+            float64 (B,) in bits.
+
+        Raises:
+            ValueError: The likelihood is not one over discrete levels.
+        """
+        if not self.likelihood.is_discrete or np.asarray(x).dtype != np.uint8:
+            raise ValueError(
+                "Bits per dimension need uint8 images and a likelihood over their "
+                "levels, such as kerasgen.likelihoods.DiscretizedLogistic. Received: "
+                f"{type(self.likelihood).__name__}, dtype={np.asarray(x).dtype}"
+            )
+        dimensions = math.prod(self.data_shape)
+        nats = self.log_likelihood(x, num_samples, seed)
+        return -nats / (dimensions * math.log(2.0))
+
+    def posterior(self, x, training=False):
+        """Mean and log-variance of z, tensors to tensors, in the model domain."""
+        moments = ops.cast(self.encoder(x, training=training), "float32")
+        return ops.split(moments, 2, axis=-1)
+
+    def map_batches(self, fn, x, value_range, batch_size=256):
+        """Applies `fn(x, rows)` to checked batches.
+
+        Args:
+            fn: Function of samples and their int32 numbers that returns a tuple of
+                arrays with a row a sample.
+            x: Samples, as in `fit`.
+            value_range: As in `fit`.
+            batch_size: Samples in one call of `fn`.
+
+        Returns:
+            Tuple of NumPy arrays.
+        """
+        x = DataSpec(self.data_shape, value_range=value_range).check(x)
+        parts = []
+        for start in range(0, len(x), batch_size):
+            part = x[start : start + batch_size]
+            rows = np.arange(start, start + len(part), dtype=np.int32)
+            parts.append([ops.convert_to_numpy(out) for out in fn(part, rows)])
+        return tuple(np.concatenate(out) for out in zip(*parts, strict=True))
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "likelihood": serialize(self.likelihood),
+            "beta": self.beta,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("encoder", "decoder", "likelihood"):
+            config[key] = keras.saving.deserialize_keras_object(
+                config[key], custom_objects
+            )
+        return cls(**config)
+
+
+def gaussian_kl(mean, log_var):
+    """KL(N(mean, exp(log_var)) || N(0, I)) of each sample, in nats.
+
+    Args:
+        mean: float (B, latent_dim).
+        log_var: float (B, latent_dim).
+
+    Returns:
+        float (B,).
+
+    Reference: Kingma and Welling 2014, appendix B.
+    """
+    terms = ops.square(mean) + ops.exp(log_var) - 1.0 - log_var
+    return 0.5 * ops.sum(terms, axis=-1)
+
+
+def _check_networks(encoder, decoder, likelihood):
+    for name, network in (("encoder", encoder), ("decoder", decoder)):
+        if not isinstance(network, keras.Model) or not network.built:
+            raise ValueError(
+                f"`{name}` is a built keras.Model (Functional, or Sequential with an "
+                f"Input). Received: {network!r}"
+            )
+    latent_dim = decoder.input_shape[-1]
+    if tuple(encoder.output_shape[1:]) != (2 * latent_dim,):
+        raise ValueError(
+            "`encoder` emits the mean and log-variance of z: expected output shape "
+            f"(batch, {2 * latent_dim}) for the decoder's latent_dim={latent_dim}. "
+            f"Received: {encoder.output_shape}"
+        )
+    *shape, channels = encoder.input_shape[1:]
+    expected = (*shape, channels * likelihood.num_parameters)
+    if tuple(decoder.output_shape[1:]) != expected:
+        raise ValueError(
+            f"`decoder` emits {likelihood.num_parameters} parameter(s) a channel for "
+            f"{type(likelihood).__name__}: expected output shape (batch, "
+            f"{', '.join(map(str, expected))}). Received: {decoder.output_shape}"
+        )

@@ -1,0 +1,124 @@
+"""Encoders and decoders: dense and convolutional.
+
+Shapes: x (B, *data_shape), moments (B, 2 * latent_dim), z (B, latent_dim).
+"""
+
+import math
+
+import keras
+from keras import layers
+
+from kerasgen.networks.shapes import check_image_shape, count_halvings
+
+MAX_FILTERS = 256
+
+
+def dense_encoder(data_shape, num_outputs, hidden=(512, 256), name="encoder"):
+    """Flattens, then ReLU layers, then `num_outputs` linear units.
+
+    Args:
+        data_shape: Shape of one sample.
+        num_outputs: Units of the last layer.
+        hidden: Units of each hidden layer, from the data on.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, *data_shape) -> float32 (B, num_outputs).
+    """
+    x = inputs = keras.Input(tuple(data_shape), name="x")
+    x = layers.Flatten(name="flatten")(x)
+    for index, units in enumerate(hidden):
+        x = layers.Dense(units, activation="relu", name=f"hidden_{index}")(x)
+    x = layers.Dense(num_outputs, dtype="float32", name="moments")(x)
+    return keras.Model(inputs, x, name=name)
+
+
+def dense_decoder(output_shape, latent_dim, hidden=(256, 512), name="decoder"):
+    """ReLU layers, then a linear layer shaped like the output.
+
+    Args:
+        output_shape: Shape of the likelihood's parameters for one sample.
+        latent_dim: Size of z.
+        hidden: Units of each hidden layer, from z on.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, latent_dim) -> float32 (B, *output_shape).
+    """
+    x = z = keras.Input((latent_dim,), name="z")
+    for index, units in enumerate(hidden):
+        x = layers.Dense(units, activation="relu", name=f"hidden_{index}")(x)
+    x = layers.Dense(math.prod(output_shape), dtype="float32", name="flat")(x)
+    x = layers.Reshape(tuple(output_shape), dtype="float32", name="parameters")(x)
+    return keras.Model(z, x, name=name)
+
+
+def conv_encoder(image_shape, num_outputs, filters=32, name="encoder"):
+    """Stride-2 convolutions, a dense layer, then `num_outputs` linear units.
+
+    Args:
+        image_shape: (height, width, channels), even sizes from 8 to 128.
+        num_outputs: Units of the last layer.
+        filters: Filters of the first layer; they double at each smaller size.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, H, W, C) -> float32 (B, num_outputs).
+
+    Raises:
+        ValueError: The architecture does not admit the image shape.
+    """
+    halvings = count_halvings(image_shape)
+    x = image = keras.Input(tuple(image_shape), name="x")
+    for index, units in enumerate(_widths(filters, halvings)):
+        x = layers.Conv2D(
+            units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
+        )(x)
+    x = layers.Flatten(name="flatten")(x)
+    x = layers.Dense(256, activation="relu", name="hidden")(x)
+    x = layers.Dense(num_outputs, dtype="float32", name="moments")(x)
+    return keras.Model(image, x, name=name)
+
+
+def conv_decoder(image_shape, latent_dim, num_parameters=1, filters=32, name="decoder"):
+    """Dense layers, then transposed convolutions up to the image size.
+
+    Args:
+        image_shape: (height, width, channels), even sizes from 8 to 128.
+        latent_dim: Size of z.
+        num_parameters: Parameters of the likelihood for each channel.
+        filters: Filters of the last hidden layer; they double at each smaller size.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, latent_dim) -> float32
+        (B, H, W, C * num_parameters).
+
+    Raises:
+        ValueError: The architecture does not admit the image shape.
+    """
+    height, width, channels = check_image_shape(image_shape)
+    halvings = count_halvings(image_shape)
+    widths = _widths(filters, halvings)[::-1]
+    base = (height >> halvings, width >> halvings, widths[0])
+    x = z = keras.Input((latent_dim,), name="z")
+    x = layers.Dense(256, activation="relu", name="hidden")(x)
+    x = layers.Dense(math.prod(base), activation="relu", name="project")(x)
+    x = layers.Reshape(base, name="reshape")(x)
+    for index, units in enumerate(widths[1:], start=1):
+        x = layers.Conv2DTranspose(
+            units, 4, strides=2, padding="same", activation="relu", name=f"up_{index}"
+        )(x)
+    x = layers.Conv2DTranspose(
+        channels * num_parameters,
+        4,
+        strides=2,
+        padding="same",
+        dtype="float32",
+        name="parameters",
+    )(x)
+    return keras.Model(z, x, name=name)
+
+
+def _widths(filters, halvings):
+    return [min(filters * 2**index, MAX_FILTERS) for index in range(halvings)]

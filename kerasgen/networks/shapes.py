@@ -1,0 +1,55 @@
+"""Which image sizes a stride-2 architecture admits."""
+
+SMALLEST_IMAGE = 8
+LARGEST_IMAGE = 128
+SMALLEST_BASE = 4
+
+
+def check_image_shape(image_shape):
+    """Returns (height, width, channels), checked.
+
+    Args:
+        image_shape: (height, width, channels): sizes from 8 to 128, 1 or 3 channels.
+
+    Raises:
+        ValueError: Another rank, size or number of channels.
+    """
+    shape = tuple(image_shape)
+    if (
+        len(shape) != 3
+        or not all(isinstance(size, int) for size in shape)
+        or not all(SMALLEST_IMAGE <= size <= LARGEST_IMAGE for size in shape[:2])
+        or shape[2] not in (1, 3)
+    ):
+        raise ValueError(
+            "`image_shape` is (height, width, channels) with sizes from "
+            f"{SMALLEST_IMAGE} to {LARGEST_IMAGE} and 1 or 3 channels. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    return shape
+
+
+def count_halvings(image_shape):
+    """How often stride 2 halves an image evenly, down to sizes of at least 4.
+
+    Args:
+        image_shape: (height, width, channels).
+
+    Returns:
+        Integer >= 1; 28 -> 2 (14, 7), 32 -> 3 (16, 8, 4), 8 -> 1 (4).
+
+    Raises:
+        ValueError: The image cannot be halved once.
+    """
+    height, width, _ = check_image_shape(image_shape)
+    count = 0
+    while (
+        height % 2 == 0 and width % 2 == 0 and min(height, width) >= 2 * SMALLEST_BASE
+    ):
+        height, width, count = height // 2, width // 2, count + 1
+    if not count:
+        raise ValueError(
+            "A stride-2 architecture needs an even height and width. "
+            f"Received: image_shape={tuple(image_shape)}"
+        )
+    return count

@@ -1,0 +1,3 @@
+"""The version of the package; see CHANGELOG.md for what it promises."""
+
+__version__ = "0.1.0"
