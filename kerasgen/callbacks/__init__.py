@@ -1,0 +1,8 @@
+"""Keras callbacks for generative models."""
+
+from kerasgen.callbacks.best_weights import BestWeights
+from kerasgen.callbacks.checkpoint import Checkpoint
+from kerasgen.callbacks.player_learning_rate import PlayerLearningRate
+from kerasgen.callbacks.sample_grid import SampleGrid
+
+__all__ = ["BestWeights", "Checkpoint", "PlayerLearningRate", "SampleGrid"]

@@ -1,0 +1,137 @@
+"""Saves and resumes training from inside `fit`."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasgen import backend, checkpoint
+from kerasgen.files import remove_orphans
+from kerasgen.models.inputs import check_positive_integer
+from kerasgen.models.run_settings import run_settings
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves all that training depends on, and resumes from the newest save.
+
+    A run that is killed and started again with the same script ends with the weights
+    of an uninterrupted run, also from the middle of an epoch: bit for bit on CPU with
+    the same number of threads, which decides the order of TensorFlow's sums. The
+    state is every weight, optimizer slot, moving average, metric, counter of the
+    noise, `SeedGenerator` of a layer, and the epoch and step; the order of the data
+    follows from them, where the source is an array or a `kerasgen.datasets` dataset.
+    Other sources must repeat their order. State inside other callbacks (patience of
+    EarlyStopping) is not kept. Put this callback last: it then saves after the others
+    have acted on an epoch.
+
+    Args:
+        path: Run folder; checkpoints lie in `path/checkpoints`.
+        every: Training steps between two saves, counted from the start of an epoch;
+            with `steps_per_execution` the execution that reaches them is finished
+            first. None for the end of each epoch only.
+        keep: Newest checkpoints to keep.
+        resume: Start from the newest checkpoint where there is one. False starts
+            anew; the first save then removes checkpoints of later steps.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    Example:
+
+    >>> import tempfile, kerasgen, numpy as np
+    >>> def train(path, epochs):
+    ...     vae = kerasgen.models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    ...     vae.compile()
+    ...     saves = Checkpoint(path)
+    ...     x = np.ones((8, 4), "float32")
+    ...     history = vae.fit(x, epochs=epochs, callbacks=[saves], verbose=0)
+    ...     return history.epoch
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     train(path, epochs=2), train(path, epochs=3)
+    ([0, 1], [2])
+    """
+
+    def __init__(self, path, every=None, keep=2, resume=True):
+        super().__init__()
+        if every is not None:
+            check_positive_integer("every", every)
+        self.path = Path(path)
+        self.folder = checkpoint.CheckpointFolder(self.path / "checkpoints", keep)
+        self.every = every
+        self.resume = resume
+
+    def on_train_begin(self, logs=None):
+        self.model.after_fit.callback(self.folder.close)
+        self.folder.open()
+        remove_orphans(self.path)
+        self._settings = run_settings(self.model)
+        self._resumed_steps = 0
+        self._metrics = []
+        if self.resume:
+            position = self.folder.load(self.model, settings=self._settings)
+            if position is not None:
+                self._continue_from(position)
+
+    def _continue_from(self, position):
+        epoch, epoch_step = position["epoch"], position["epoch_step"]
+        self.model._initial_epoch = epoch
+        if epoch >= self.params["epochs"]:
+            self._say(
+                f"Nothing to train: {self.folder.path} holds a run of {epoch} epochs, "
+                f"and epochs={self.params['epochs']} were asked for."
+            )
+            return
+        self._say(
+            f"Resuming from {self.folder.path}: {epoch} epoch(s) and {epoch_step} "
+            "step(s) are done."
+        )
+        self.model.feed.resume(epoch, epoch_step)
+        self._resumed_steps = epoch_step
+        if epoch_step:
+            # Keras resets metrics at the start of an epoch; this one is half done.
+            self._metrics = [
+                (variable, np.array(keras.ops.convert_to_numpy(variable)))
+                for tracker in self.model.trackers.values()
+                for variable in tracker.variables
+            ]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+        self._epoch_start = self._training_steps() - self._resumed_steps
+        self._saved_at = self._resumed_steps
+        for variable, value in self._metrics:
+            variable.assign(value)
+        self._metrics = []
+
+    def on_train_batch_end(self, batch, logs=None):
+        # The batch number counts from the resumption, and past the end of the epoch
+        # where `steps_per_execution` does not divide it.
+        reached = self._resumed_steps + batch + 1
+        if self.every is None or reached // self.every == self._saved_at // self.every:
+            return
+        self._saved_at = reached
+        epoch_step = self._training_steps() - self._epoch_start
+        # The end of the epoch is saved after validation.
+        if epoch_step != self.model.feed.epoch_length:
+            self._save(self._epoch, epoch_step)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._resumed_steps = 0
+        self._save(epoch + 1, 0)
+
+    def _save(self, epoch, epoch_step):
+        backend.sync(self.model)
+        self.model.raise_if_not_finite()
+        position = {
+            "step": self._training_steps(),
+            "epoch": epoch,
+            "epoch_step": epoch_step,
+        }
+        self.folder.save(self.model, position, self._settings)
+
+    def _training_steps(self):
+        return int(backend.peek(self.model, self.model.training_steps))
+
+    def _say(self, message):
+        if self.params["verbose"]:
+            print(message)

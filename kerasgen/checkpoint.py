@@ -1,0 +1,310 @@
+"""Atomic checkpoints of everything that training depends on.
+
+A checkpoint is a folder `step-0000001234` with `state.npz` (every variable of model,
+optimizers and metrics, by position) and `manifest.json` (where training stood, what it
+was started with, versions, sha256). It is written beside, flushed to disk and renamed,
+and renamed again before it is removed, so that a folder of that name is complete; a
+kill at any instant leaves the one before it.
+"""
+
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+from pathlib import Path
+
+import filelock
+import keras
+import numpy as np
+
+from kerasgen.files import (
+    TEMPORARY_PREFIX,
+    sync_folder,
+    temporary_path,
+    write_and_sync,
+)
+from kerasgen.models.run_settings import first_difference
+
+FORMAT = 1
+STEP_FOLDER = re.compile(r"step-(\d{10})")
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint cannot be read, or does not belong to this model."""
+
+
+class CheckpointFolder:
+    """A folder of checkpoints of one run.
+
+    Args:
+        path: Folder, created where missing.
+        keep: Newest checkpoints to keep, at least 1. While one is written there is
+            one more on disk.
+
+    Raises:
+        ValueError: `keep` is not a positive integer.
+
+    Example:
+
+    >>> import tempfile, kerasgen
+    >>> vae = kerasgen.models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    >>> vae.compile()
+    >>> with tempfile.TemporaryDirectory() as path:
+    ...     folder = CheckpointFolder(path)
+    ...     _ = folder.save(vae, {"step": 12})
+    ...     folder.steps(), folder.load(vae)
+    ([12], {'step': 12})
+    """
+
+    def __init__(self, path, keep=2):
+        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
+            raise ValueError(f"`keep` is an integer >= 1. Received: keep={keep!r}")
+        self.path = Path(path)
+        self.keep = keep
+        self._lock = None
+
+    def open(self):
+        """Takes the folder for this process and clears what a kill left behind.
+
+        Raises:
+            CheckpointError: Another run holds the folder.
+            OSError: The folder cannot be created or written.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(
+                f"Expected a folder for checkpoints. Received: the file {self.path}"
+            )
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise PermissionError(
+                f"Expected a writable folder for checkpoints. Received: {self.path}"
+            )
+        # The system frees the lock when its holder dies, however it dies.
+        lock = filelock.FileLock(self.path / ".lock")
+        holder = self.path / ".holder"
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            raise CheckpointError(
+                "Expected a checkpoint folder of its own for each run. Received: "
+                f"{self.path}, held by process {_read_text(holder)}"
+            ) from None
+        self._lock = lock
+        holder.write_text(f"{os.getpid()} on {platform.node()}")
+        for orphan in self.path.glob(f"{TEMPORARY_PREFIX}*"):
+            shutil.rmtree(orphan, ignore_errors=True)
+
+    def close(self):
+        """Gives the folder back."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def steps(self):
+        """Training steps of the complete checkpoints, oldest first."""
+        if not self.path.is_dir():
+            return []
+        names = (STEP_FOLDER.fullmatch(p.name) for p in self.path.iterdir())
+        return sorted(int(match[1]) for match in names if match)
+
+    def position(self):
+        """The `position` of the newest checkpoint, or None where there is none."""
+        steps = self.steps()
+        if not steps:
+            return None
+        return _read_manifest(self._folder(steps[-1]))["position"]
+
+    def save(self, model, position, settings=None):
+        """Writes one checkpoint, then removes those that it replaces.
+
+        These are the oldest, and any of a later step, which an earlier run has left.
+
+        Args:
+            model: Compiled `GenerativeModel`.
+            position: Dict of JSON values that says where training stands; "step" is
+                the number of training steps done.
+            settings: What `kerasgen.models.run_settings` says of the run.
+
+        Returns:
+            Path of the checkpoint.
+
+        Raises:
+            OSError: It could not be written; older checkpoints are intact.
+        """
+        variables = _state_of(model)
+        buffer = io.BytesIO()
+        np.savez(buffer, **{str(i): _to_numpy(v) for i, v in enumerate(variables)})
+        state = buffer.getbuffer()
+        manifest = {
+            "format": FORMAT,
+            "position": position,
+            "sha256": hashlib.sha256(state).hexdigest(),
+            "bytes": len(state),
+            "backend": keras.backend.backend(),
+            "keras": keras.__version__,
+            "variables": [[v.path, list(v.shape), str(v.dtype)] for v in variables],
+            "settings": settings,
+        }
+        target = self._folder(position["step"])
+        temporary = temporary_path(self.path)
+        try:
+            temporary.mkdir(parents=True)
+            write_and_sync(temporary / "state.npz", state)
+            write_and_sync(temporary / "manifest.json", _encode_manifest(manifest))
+            sync_folder(temporary)
+            if target.exists():
+                self._remove(target)
+            os.replace(temporary, target)
+            sync_folder(self.path)
+        except OSError as error:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise OSError(
+                error.errno,
+                f"Could not write a checkpoint of {len(state)} bytes "
+                f"({error.strerror}); older checkpoints are intact",
+                str(target),
+            ) from error
+        steps = self.steps()
+        older = [step for step in steps if step <= position["step"]]
+        for step in (*steps[len(older) :], *older[: -self.keep]):
+            self._remove(self._folder(step))
+        return target
+
+    def load(self, model, step=None, settings=None):
+        """Reads a checkpoint into the model, whole or not at all.
+
+        Args:
+            model: Compiled `GenerativeModel`, built like the one that was saved.
+            step: Training step of the checkpoint; None for the newest.
+            settings: Where given, those of the checkpoint must be equal.
+
+        Returns:
+            The `position` it was saved with, or None where there is no checkpoint.
+
+        Raises:
+            CheckpointError: The checkpoint is damaged or belongs to another model or
+                run; the model is as it was.
+        """
+        steps = self.steps()
+        if not steps:
+            return None
+        folder = self._folder(steps[-1] if step is None else step)
+        manifest = _read_manifest(folder)
+        # Keras may write other configs in another version.
+        if settings is not None and manifest["keras"] == keras.__version__:
+            _check_settings(settings, manifest["settings"], folder)
+        variables = _state_of(model)
+        _check_variables(variables, manifest["variables"], folder)
+        state = _read_state(folder, manifest)
+        with np.load(io.BytesIO(state), allow_pickle=False) as archive:
+            arrays = [archive[str(i)] for i in range(len(variables))]
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+        return manifest["position"]
+
+    def _folder(self, step):
+        return self.path / f"step-{step:010d}"
+
+    def _remove(self, folder):
+        """Makes a checkpoint disappear at once, then frees its space."""
+        temporary = temporary_path(self.path)
+        os.replace(folder, temporary)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _state_of(model):
+    metrics = [v for tracker in model.trackers.values() for v in tracker.variables]
+    return [*model.variables, *model.optimizer.variables, *metrics]
+
+
+def _to_numpy(variable):
+    array = keras.ops.convert_to_numpy(variable)
+    # NumPy's files have no bfloat16; float32 holds its values exactly.
+    return array.astype("float32") if array.dtype.kind == "V" else array
+
+
+def _check_settings(settings, saved, folder):
+    path = first_difference(settings, saved)
+    if path is not None:
+        raise CheckpointError(
+            f"Expected {path} = {settings.get(path)!r}, as in this run. "
+            f"Received: {saved.get(path)!r} in {folder}"
+        )
+
+
+def _check_variables(variables, saved, folder):
+    for variable, (path, shape, dtype) in zip(variables, saved, strict=False):
+        if list(variable.shape) != shape or not _same_dtype(variable.dtype, dtype):
+            raise CheckpointError(
+                f"Expected {variable.path}: {tuple(variable.shape)} {variable.dtype}, "
+                "as in the compiled model. "
+                f"Received: {path}: {tuple(shape)} {dtype} in {folder}"
+            )
+    if len(variables) != len(saved):
+        raise CheckpointError(
+            f"Expected {len(variables)} variables, as in the compiled model. "
+            f"Received: {len(saved)} in {folder}"
+        )
+
+
+def _same_dtype(a, b):
+    # Counters and seeds are integers of 32 or 64 bits, as the backend likes.
+    return a == b or {a, b} <= {"int32", "int64", "uint32"}
+
+
+def _encode_manifest(manifest):
+    digest = _digest_of(manifest)
+    return json.dumps({"manifest_sha256": digest, **manifest}, indent=1).encode()
+
+
+def _digest_of(manifest):
+    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+
+
+def _read_manifest(folder):
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+        if manifest["format"] > FORMAT:
+            raise CheckpointError(
+                f"Expected checkpoint format {FORMAT} or older; update kerasgen. "
+                f"Received: format {manifest['format']} in {folder}"
+            )
+        expected = manifest.pop("manifest_sha256")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"Expected a checkpoint with a manifest. Received: {folder} ({error!r})"
+        ) from error
+    digest = _digest_of(manifest)
+    if digest != expected:
+        raise CheckpointError(
+            f"Expected {folder / 'manifest.json'} with sha256 {expected}. Received: "
+            f"sha256 {digest}; remove the folder to go on from an older checkpoint"
+        )
+    return manifest
+
+
+def _read_state(folder, manifest):
+    try:
+        state = (folder / "state.npz").read_bytes()
+    except OSError as error:
+        raise CheckpointError(
+            f"Expected a checkpoint with a state. Received: {folder} ({error})"
+        ) from error
+    digest = hashlib.sha256(state).hexdigest()
+    if digest != manifest["sha256"]:
+        raise CheckpointError(
+            f"Expected {folder / 'state.npz'} of {manifest['bytes']} bytes with sha256 "
+            f"{manifest['sha256']}. Received: {len(state)} bytes with sha256 {digest}; "
+            "remove the folder to go on from an older checkpoint"
+        )
+    return state
+
+
+def _read_text(path):
+    try:
+        return path.read_text()
+    except OSError:
+        return "unknown"

@@ -1,0 +1,167 @@
+"""The command line: list, info, generate, train, export."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+import typer.exceptions
+from rich.console import Console
+from rich.table import Table
+
+from kerasgen import _launch, plot, presets
+from kerasgen.checkpoint import CheckpointError
+from kerasgen.locations import import_training
+
+USER_ERRORS = (
+    ValueError,
+    TypeError,
+    OSError,
+    FloatingPointError,
+    CheckpointError,
+    presets.PresetError,
+)
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Generative models: list, sample, train and export them.",
+)
+
+
+def _check_backend(value):
+    if value is not None and value not in _launch.BACKENDS:
+        raise typer.BadParameter(f"expected one of {', '.join(_launch.BACKENDS)}")
+    return value
+
+
+Backend = Annotated[
+    str | None,
+    typer.Option(
+        callback=_check_backend,
+        help="tensorflow, jax or torch; KERAS_BACKEND by default.",
+    ),
+]
+Name = Annotated[str, typer.Argument(help="Preset of the zoo, or a preset folder.")]
+
+
+@app.command("list", epilog="Example: kerasgen list")
+def list_command(backend: Backend = None):
+    """List the presets of the zoo and the recipes."""
+    table = Table("preset", "what it is", "measured")
+    for name in presets.list_presets():
+        card = presets.preset_card(name)
+        measured = ", ".join(f"{k} {v['value']}" for k, v in card["metrics"].items())
+        table.add_row(name, card["description"], measured)
+    Console().print(table)
+    names = import_training("recipe").recipe_names()
+    typer.echo(f"Recipes: {', '.join(names)}")
+
+
+@app.command(epilog="Example: kerasgen info dcgan_fashion_mnist")
+def info(name: Name, backend: Backend = None):
+    """Print a preset's card: data, parameters, scores and their protocol."""
+    typer.echo(json.dumps(presets.preset_card(_name(name)), indent=2))
+
+
+@app.command(
+    epilog="Example: kerasgen generate dcgan_fashion_mnist --num 64 --seed 0 "
+    "--out samples.png"
+)
+def generate(
+    name: Name,
+    num: Annotated[int, typer.Option(help="Number of samples.")] = 16,
+    seed: Annotated[
+        int | None, typer.Option(help="Seed; fresh noise by default.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("samples.png"),
+    backend: Backend = None,
+):
+    """Draw samples from a preset and write them as one picture."""
+    if out.suffix.lower() != ".png":
+        raise ValueError(f"Expected --out with the ending .png. Received: {out}")
+    if not out.resolve().parent.is_dir():
+        raise ValueError(f"Expected an existing folder. Received: {out.parent}")
+    images = _load(name).generate(num, seed=seed)
+    plot.save_image_grid(out, images)
+    typer.echo(out)
+
+
+@app.command(
+    epilog="Example: kerasgen train vae_digits --backend jax --epochs 2 "
+    "--set latent_dim=4"
+)
+def train(
+    recipe: Annotated[str, typer.Argument(help="Name of a recipe; see list.")],
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Short for --set epochs=N.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="key=value, a parameter of the recipe."),
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="The recipe's small configuration.")
+    ] = False,
+    backend: Backend = None,
+):
+    """Train a recipe, or go on with an unfinished run in the same folder."""
+    overrides = list(set_ or [])
+    if epochs is not None:
+        overrides.append(f"epochs={epochs}")
+    folder = Path("runs") / recipe if out is None else out
+    preset = import_training("runner").train(recipe, folder, overrides, quick)
+    typer.echo(preset)
+
+
+@app.command(epilog="Example: kerasgen export dcgan_fashion_mnist serving/dcgan")
+def export(
+    name: Name,
+    folder: Annotated[
+        Path, typer.Argument(help="Model folder; the next version goes into it.")
+    ],
+    backend: Backend = None,
+):
+    """Write a SavedModel for TF Serving to the next version folder."""
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"Expected a folder. Received: the file {folder}")
+    found = folder.iterdir() if folder.is_dir() else ()
+    versions = [int(path.name) for path in found if path.name.isdecimal()]
+    target = folder / str(max(versions, default=0) + 1)
+    model = _load(name)
+    folder.mkdir(parents=True, exist_ok=True)
+    typer.echo(model.export(target))
+
+
+def _name(name):
+    path = Path(name)
+    return (
+        path.resolve() if path.is_dir() and name not in presets.list_presets() else name
+    )
+
+
+def _load(name):
+    model = presets.from_preset(_name(name))
+    family = presets.preset_card(_name(name)).get("family")
+    if family == "feature extractor":
+        raise ValueError(
+            f"Expected a generative preset. Received: {name}, a feature extractor"
+        )
+    return model
+
+
+def main():
+    """Runs the command; errors of the user are one line and exit code 2."""
+    try:
+        sys.exit(app(standalone_mode=False))
+    except typer.exceptions.TyperException as error:
+        message = error.format_message()
+    except USER_ERRORS as error:
+        message = str(error)
+    typer.echo(f"kerasgen: {' '.join(message.split())}", err=True)
+    sys.exit(2)

@@ -1,0 +1,18 @@
+"""Datasets: named ones, folders of images, mixtures, and arrays in memory."""
+
+from kerasgen.datasets.array_dataset import ArrayDataset
+from kerasgen.datasets.augmentation import Augmentation
+from kerasgen.datasets.folder import load_folder
+from kerasgen.datasets.mixtures import gaussian_mixture, grid_centers, ring_centers
+from kerasgen.datasets.named import LOADERS, load
+
+__all__ = [
+    "LOADERS",
+    "ArrayDataset",
+    "Augmentation",
+    "gaussian_mixture",
+    "grid_centers",
+    "load",
+    "load_folder",
+    "ring_centers",
+]

@@ -1,0 +1,194 @@
+"""A folder of image files as a dataset."""
+
+import collections
+import warnings
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from kerasgen.datasets.array_dataset import ArrayDataset
+from kerasgen.datasets.image_file import EXTENSIONS, PILLOW_MODES, decode_image
+from kerasgen.datasets.splits import SPLIT_NAMES, Split, names_in, read_split
+
+
+def load_folder(
+    path,
+    image_size=None,
+    color_mode="rgb",
+    crop_to_aspect_ratio=True,
+    split="train",
+    batch_size=64,
+    seed=0,
+    shuffle=None,
+    augment=None,
+    drop_remainder=False,
+    max_pixels=2**25,
+):
+    """Loads a folder of images into memory.
+
+    Subfolders are classes, named and numbered in sorted order, unless images lie
+    beside them; then there are no labels. A folder whose only subfolders are `train`
+    and `test` has these two splits, otherwise all of it is the split "train". Files
+    are taken in sorted order, class by class in turn, so that a slice such as
+    "train[90%:]" holds every class in proportion.
+
+    Files that are too large, damaged or no images are left out, and one warning counts
+    them. `decode_image` says how rotated, 16-bit, CMYK, transparent and animated files
+    are read.
+
+    Args:
+        path: Folder.
+        image_size: `(height, width)` in pixels, or an integer for both, to which the
+            images are resized (Lanczos filter with antialiasing). `None` keeps their
+            size, which then must be the same for all.
+        color_mode: "rgb" or "grayscale".
+        crop_to_aspect_ratio: Whether to cut an image's longer side to the aspect ratio
+            of `image_size`, around the centre, rather than to squeeze it.
+        split: Split or slice of one, such as "train" or "train[:90%]".
+        batch_size: Samples per batch.
+        seed: Integer in [0, 2**32): seed of the order.
+        shuffle: Whether each epoch has an order of its own. `None`: where `split`
+            names "train".
+        augment: Layer or callable: see `kerasgen.datasets.Augmentation`.
+        drop_remainder: Whether to leave out a smaller last batch.
+        max_pixels: Largest width times height of a file, checked before it is decoded.
+
+    Returns:
+        `ArrayDataset` of uint8 images of shape (height, width, 3 or 1).
+
+    Raises:
+        ValueError: If the folder does not exist or holds no readable image, if the
+            images differ in size while `image_size` is `None`, or if an argument is
+            out of range.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise ValueError(f"Expected an existing folder. Received: path={str(path)!r}")
+    if color_mode not in PILLOW_MODES:
+        raise ValueError(
+            "Expected color_mode 'rgb' or 'grayscale'. "
+            f"Received: color_mode={color_mode!r}"
+        )
+    image_size = _check_size(image_size)
+    subfolders = {child.name for child in root.iterdir() if child.is_dir()}
+    has_splits = "train" in subfolders and subfolders <= set(SPLIT_NAMES)
+
+    reports = []
+
+    def load_split(name):
+        data, report = _read_folder(
+            root / name if has_splits else root,
+            image_size,
+            color_mode,
+            crop_to_aspect_ratio,
+            max_pixels,
+        )
+        reports.extend(report)
+        return data
+
+    data = read_split(
+        split, load_split, sorted(subfolders) if has_splits else ["train"]
+    )
+    for report in reports:
+        warnings.warn(report, stacklevel=2)
+    return ArrayDataset(
+        data.images,
+        labels=data.labels,
+        batch_size=batch_size,
+        shuffle="train" in names_in(split) if shuffle is None else shuffle,
+        seed=seed,
+        augment=augment,
+        drop_remainder=drop_remainder,
+        name=f"folder:{root}",
+        split=split,
+        num_classes=data.num_classes,
+        class_names=data.class_names,
+    )
+
+
+def _check_size(image_size):
+    if image_size is None:
+        return None
+    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
+    size = tuple(image_size) if is_pair else (image_size, image_size)
+    if not all(isinstance(pixels, int) and pixels >= 1 for pixels in size):
+        raise ValueError(
+            "Expected image_size to be an integer >= 1 or a pair (height, width) of "
+            f"them. Received: image_size={image_size!r}"
+        )
+    return size
+
+
+def _read_folder(root, image_size, color_mode, crop_to_aspect_ratio, max_pixels):
+    images, owners, skipped = [], [], collections.Counter()
+    first_path = None
+    for path in _list_files(root):
+        if path.suffix.lower() not in EXTENSIONS:
+            skipped["not an image file by its name"] += 1
+            continue
+        try:
+            image = decode_image(path, color_mode, max_pixels)
+        except ValueError as error:
+            skipped[str(error)] += 1
+            continue
+        pixels = np.asarray(_resize(image, image_size, crop_to_aspect_ratio))
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        if images and pixels.shape != images[0].shape:
+            raise ValueError(
+                "Expected images of one size; pass `image_size=(height, width)` to "
+                f"`load_folder` to resize them. Received: {images[0].shape[:2]} in "
+                f"{first_path} and {pixels.shape[:2]} in {path}"
+            )
+        first_path = first_path or path
+        images.append(pixels)
+        owners.append(path.relative_to(root).parts[0] if path.parent != root else None)
+    report = _report(root, images, skipped)
+    return _to_split(images, owners), report
+
+
+def _list_files(root):
+    return [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
+
+
+def _resize(image, image_size, crop_to_aspect_ratio):
+    if image_size is None:
+        return image
+    width_height = image_size[::-1]
+    if crop_to_aspect_ratio:
+        return ImageOps.fit(image, width_height, Image.Resampling.LANCZOS)
+    return image.resize(width_height, Image.Resampling.LANCZOS)
+
+
+def _report(root, images, skipped):
+    reasons = ", ".join(f"{count} {why}" for why, count in sorted(skipped.items()))
+    if not images:
+        raise ValueError(
+            f"Expected images ({', '.join(sorted(EXTENSIONS))}) in {root}. "
+            f"Received: {reasons or 'no files'}"
+        )
+    if not skipped:
+        return []
+    total = len(images) + skipped.total()
+    return [f"{skipped.total()} of {total} files in {root} were skipped: {reasons}."]
+
+
+def _to_split(images, owners):
+    if None in owners:
+        return Split(images=np.stack(images))
+    class_names = sorted(set(owners))
+    labels = np.array([class_names.index(owner) for owner in owners], dtype=np.int32)
+    counts = np.bincount(labels)
+    # The files are sorted, so each class is one run: where is a file within its run?
+    rank = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
+    order = np.argsort(rank, kind="stable")
+    return Split(
+        images=np.stack(images)[order],
+        labels=labels[order],
+        num_classes=len(class_names),
+        class_names=class_names,
+    )

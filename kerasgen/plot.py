@@ -1,0 +1,140 @@
+"""Image grids: many small images on one sheet, as an array or as a file."""
+
+import io
+import math
+import pathlib
+
+import numpy as np
+from PIL import Image
+
+from kerasgen.files import write_atomically
+
+_BACKGROUND = 255
+_LEGIBLE_SIDE = 48  # pixels; an 8x8 digit at scale 1 cannot be seen
+
+
+def image_grid(images, columns=None, padding=2, scale=1):
+    """Lays images out row by row on a white sheet.
+
+    Args:
+        images: uint8 array (N, H, W, C) in [0, 255], C 1 or 3, N at least 1.
+        columns: Images in one row. `None` makes the grid as square as possible.
+        padding: Pixels of the sheet between images and around them.
+        scale: Integer by which each image is enlarged, nearest neighbour.
+
+    Returns:
+        A uint8 array (H', W', C) in [0, 255]; cells without an image are white.
+
+    Raises:
+        TypeError: If `images` is not uint8 or a count is not an integer.
+        ValueError: If a shape or a count is out of range.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgen.plot import image_grid
+    >>> digits = np.zeros((16, 8, 8, 1), "uint8")
+    >>> image_grid(digits, padding=2, scale=4).shape
+    (138, 138, 1)
+    """
+    images = _check_images(images)
+    num, height, width, channels = images.shape
+    if columns is None:
+        columns = math.ceil(math.sqrt(num))
+    _check_count("columns", columns, minimum=1)
+    _check_count("padding", padding, minimum=0)
+    _check_count("scale", scale, minimum=1)
+    rows = math.ceil(num / columns)
+    images = images.repeat(scale, axis=1).repeat(scale, axis=2)
+    step_y, step_x = height * scale + padding, width * scale + padding
+    grid = np.full(
+        (padding + rows * step_y, padding + columns * step_x, channels),
+        _BACKGROUND,
+        "uint8",
+    )
+    for index, image in enumerate(images):
+        top = padding + (index // columns) * step_y
+        left = padding + (index % columns) * step_x
+        grid[top : top + height * scale, left : left + width * scale] = image
+    return grid
+
+
+def save_image_grid(path, images, columns=None, padding=2, scale=None):
+    """Writes an image grid to a file, whole or not at all.
+
+    The file is written beside its destination and renamed over it, so a reader never
+    sees a part of it and a failure leaves the old file as it was.
+
+    Args:
+        path: File name in an existing folder; its suffix (`.png`, `.jpg`, ...) says
+            the format.
+        images: uint8 array (N, H, W, C) in [0, 255], C 1 or 3, N at least 1.
+        columns: Images in one row. `None` makes the grid as square as possible.
+        padding: Pixels of the sheet between images and around them.
+        scale: Integer by which each image is enlarged, nearest neighbour. `None` takes
+            the smallest that makes an image's shorter side at least 48 pixels.
+
+    Returns:
+        The path as a `pathlib.Path`.
+
+    Raises:
+        TypeError: If `images` is not uint8 or a count is not an integer.
+        ValueError: If a shape or a count is out of range, or the suffix names no
+            image format that Pillow writes.
+        OSError: If the file cannot be written.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from kerasgen.plot import save_image_grid
+    >>> digits = np.zeros((16, 8, 8, 1), "uint8")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_image_grid(pathlib.Path(folder) / "samples.png", digits).name
+    'samples.png'
+    """
+    path = pathlib.Path(path)
+    file_format = _file_format(path)
+    images = _check_images(images)
+    if scale is None:
+        scale = math.ceil(_LEGIBLE_SIDE / min(images.shape[1:3]))
+    grid = image_grid(images, columns, padding, scale)
+    content = io.BytesIO()
+    Image.fromarray(grid[..., 0] if grid.shape[-1] == 1 else grid).save(
+        content, file_format
+    )
+    write_atomically(path, content.getvalue())
+    return path
+
+
+def _check_images(images):
+    images = np.asarray(images)
+    if images.dtype != np.uint8:
+        raise TypeError(
+            "images must be uint8 in [0, 255], the data domain. "
+            f"Received: dtype={images.dtype}"
+        )
+    if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        raise ValueError(
+            "images must have shape (N, H, W, C) with C 1 or 3 and no axis of length "
+            f"0. Received: shape={images.shape}"
+        )
+    return images
+
+
+def _check_count(name, value, minimum):
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer. Received: {name}={value!r}")
+    if value < minimum:
+        raise ValueError(f"{name} must be at least {minimum}. Received: {name}={value}")
+
+
+def _file_format(path):
+    formats = Image.registered_extensions()
+    file_format = formats.get(path.suffix.lower())
+    if file_format not in Image.SAVE:
+        raise ValueError(
+            "path must end in the suffix of an image format, such as .png. "
+            f"Received: path={str(path)!r}"
+        )
+    return file_format
