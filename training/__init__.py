@@ -1,0 +1,1 @@
+"""Recipes, the runner that trains them, and benchmarks."""

@@ -1,0 +1,1 @@
+"""Measurements whose tables land in results/."""

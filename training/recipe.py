@@ -1,0 +1,72 @@
+"""What a recipe is, and how one is found and its values overridden."""
+
+import ast
+import pkgutil
+from importlib import import_module
+
+from . import recipes
+
+
+def recipe_names():
+    """Names of all recipes, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(recipes.__path__))
+
+
+def load_recipe(name):
+    """The recipe module: PARAMETERS, QUICK and `build(parameters)`.
+
+    Raises:
+        ValueError: There is no such recipe.
+    """
+    if name not in recipe_names():
+        raise ValueError(
+            f"Expected one of the recipes {', '.join(recipe_names())}. "
+            f"Received: {str(name)[:200]!r}"
+        )
+    return import_module(f".recipes.{name}", __package__)
+
+
+def resolve_parameters(recipe, overrides=(), quick=False):
+    """A recipe's parameters with the values that a user set.
+
+    Args:
+        recipe: Recipe module.
+        overrides: Strings "key=value"; values are Python literals or bare words.
+        quick: Start from the small configuration that tests use.
+
+    Returns:
+        Dict.
+
+    Raises:
+        ValueError: Malformed string, unknown key, or a value of another type or < 1.
+    """
+    parameters = dict(recipe.PARAMETERS)
+    if quick:
+        parameters.update(recipe.QUICK)
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or key not in parameters:
+            raise ValueError(
+                f"Expected key=value with a key of {sorted(parameters)}. "
+                f"Received: {override!r}"
+            )
+        value = _literal(text)
+        old = parameters[key]
+        if isinstance(old, float) and type(value) is int:
+            value = float(value)
+        if old is not None and type(value) is not type(old):
+            raise ValueError(
+                f"Expected {key} of type {type(old).__name__}, such as {old!r}. "
+                f"Received: {text!r}"
+            )
+        if type(value) is int and key != "seed" and value < 1:
+            raise ValueError(f"Expected {key} >= 1. Received: {text!r}")
+        parameters[key] = value
+    return parameters
+
+
+def _literal(text):
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text

@@ -1,0 +1,23 @@
+"""DCGAN on scikit-learn's 8x8 digits.
+
+    kerasgen train dcgan_digits --backend torch
+
+1,437 training images; the epoch of the lowest FID on `features_digits` is kept.
+"""
+
+from . import dcgan_fashion_mnist
+
+PARAMETERS = {
+    **dcgan_fashion_mnist.PARAMETERS,
+    "dataset": "digits",
+    "extractor": "features_digits",
+    "epochs": 150,
+    "batch_size": 32,
+    "latent_dim": 32,
+    "filters": 64,
+    "num_selection_samples": 1437,
+    "num_test_samples": 1437,
+}
+QUICK = {**dcgan_fashion_mnist.QUICK, "split": "train[:128]"}
+
+build = dcgan_fashion_mnist.build

@@ -1,0 +1,83 @@
+"""What a recipe builds: a model with its data, and how it is trained and judged."""
+
+from dataclasses import dataclass, field
+
+import keras
+
+from kerasgen import plot
+from kerasgen.callbacks import BestWeights, Checkpoint, SampleGrid
+
+
+@dataclass
+class GenerativeRun:
+    """Training of a `GenerativeModel`, resumable at each epoch, best epoch kept.
+
+    model: compiled model. data: training data for `fit`. score: function of the
+    model, lower is better, that selects the best epoch, or the name of a logged
+    value. score_name: its name in metrics.csv. measure: function of the trained model
+    that returns the card's metrics. card: further fields of the card. fit_arguments:
+    further arguments of `fit`, such as validation_data.
+    """
+
+    model: object
+    data: object
+    score: object
+    score_name: str
+    measure: object
+    card: dict
+    fit_arguments: dict = field(default_factory=dict)
+
+    def fit(self, folder, epochs, callbacks, verbose):
+        """Trains in a run folder; returns further fields of the card."""
+        best = BestWeights(folder, self.score, self.score_name)
+        self.model.fit(
+            self.data,
+            epochs=epochs,
+            verbose=verbose,
+            # metrics.csv comes after the score, the checkpoint after metrics.csv.
+            callbacks=[
+                best,
+                *callbacks,
+                SampleGrid(folder),
+                Checkpoint(folder),
+            ],
+            **self.fit_arguments,
+        )
+        return {"best_epoch": best.best["epoch"], "selected_by": self.score_name}
+
+    def save_pictures(self, folder):
+        """Writes a grid of samples."""
+        images = self.model.generate(100, seed=0)
+        plot.save_image_grid(folder / "samples.png", images)
+
+
+@dataclass
+class ClassifierRun:
+    """Training of a plain Keras classifier whose features judge samples.
+
+    Fields as in `GenerativeRun`; the last epoch is kept.
+    """
+
+    model: object
+    data: object
+    measure: object
+    card: dict
+    fit_arguments: dict = field(default_factory=dict)
+
+    def fit(self, folder, epochs, callbacks, verbose):
+        """Trains in a run folder; returns further fields of the card."""
+        self.model.fit(
+            self.data,
+            epochs=epochs,
+            verbose=verbose,
+            shuffle=False,
+            callbacks=[
+                *callbacks,
+                keras.callbacks.BackupAndRestore(folder / "backup"),
+            ],
+            **self.fit_arguments,
+        )
+        return {"best_epoch": epochs, "selected_by": "last epoch"}
+
+    def save_pictures(self, folder):
+        """A classifier has no samples."""
