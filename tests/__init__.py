@@ -1,0 +1,1 @@
+"""Tests of kerasgen; `python -m tests` runs them on every backend."""

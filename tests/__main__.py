@@ -1,0 +1,92 @@
+"""Runs the tests once on each backend, in a process of its own.
+
+    python -m tests                          all backends, without the mark slow
+    python -m tests --slow -x                slow ones too; -x goes to pytest
+    python -m tests --backend jax tests/layers
+
+Other arguments go to pytest as they are. Tests marked `cross_backend` start every
+backend themselves and run once, with the first backend. The exit code is not 0 if a
+test failed on any backend, or if none ran.
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree
+from pathlib import Path
+
+BACKENDS = ("tensorflow", "jax", "torch")
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def run_backend(backend, marks, arguments):
+    """Runs pytest under one backend; returns (passed, line of the summary)."""
+    print(f"\n=== {backend} ===", flush=True)
+    environment = {
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        **os.environ,
+        "KERAS_BACKEND": backend,
+    }
+    command = [sys.executable, "-m", "pytest"]
+    command += ["-m", marks] if marks else []
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        code = subprocess.run(
+            [*command, f"--junitxml={report}", *arguments], cwd=ROOT, env=environment
+        ).returncode
+        counts = count_outcomes(report)
+    seconds = time.monotonic() - start
+    success = code == 0 and counts["passed"] > 0
+    listed = ", ".join(f"{number} {name}" for name, number in counts.items() if number)
+    return success, (
+        f"{backend:10}  {'ok' if success else 'FAILED':6}  {listed or 'no tests ran'}"
+        f"  (exit code {code}, {seconds:.0f} s)"
+    )
+
+
+def count_outcomes(report):
+    """Number of tests of each outcome in a JUnit report, 0 where there is none."""
+    counts = {"passed": 0, "failures": 0, "errors": 0, "skipped": 0}
+    if not report.is_file():
+        return counts
+    for suite in xml.etree.ElementTree.parse(report).iter("testsuite"):
+        other = {name: int(suite.get(name)) for name in counts if name != "passed"}
+        counts["passed"] += int(suite.get("tests")) - sum(other.values())
+        for name, number in other.items():
+            counts[name] += number
+    return counts
+
+
+def main(arguments=None):
+    """Runs the backends in turn and prints a line for each; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--backend",
+        action="append",
+        choices=BACKENDS,
+        help="run this backend only; may be repeated",
+    )
+    parser.add_argument("--slow", action="store_true", help="include the mark slow")
+    options, rest = parser.parse_known_args(arguments)
+    results = []
+    for index, backend in enumerate(options.backend or BACKENDS):
+        excluded = [] if options.slow else ["not slow"]
+        excluded += ["not cross_backend"] if index else []
+        results.append(run_backend(backend, " and ".join(excluded), rest))
+    print("\n=== summary ===")
+    for _, line in results:
+        print(line)
+    return 0 if all(success for success, _ in results) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Contracts that every instance of a kind keeps; one function for each kind."""
+
+import inspect
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kerasgen import backend
+
+
+def check_layer(
+    make_layer,
+    input_shape,
+    output_shape,
+    tmp_path,
+    num_categories=None,
+    has_mixed_precision=True,
+):
+    """Checks what every layer of `kerasgen.layers` promises.
+
+    Args:
+        make_layer: Function without arguments that returns a new layer. No argument
+            of its constructor, `name` and `trainable` aside, has its default value.
+        input_shape: Shape of one sample.
+        output_shape: Shape of one sample's output.
+        tmp_path: Folder for a `.keras` file.
+        num_categories: Where given, inputs are int32 in [0, num_categories).
+        has_mixed_precision: Whether outputs take the compute dtype of a policy.
+    """
+    draw = np.random.RandomState(0)
+    dtype = "float32" if num_categories is None else "int32"
+
+    def sample(batch_size):
+        shape = (batch_size, *input_shape)
+        if num_categories is None:
+            return draw.standard_normal(shape).astype(dtype)
+        return draw.randint(0, num_categories, shape).astype(dtype)
+
+    def make_model():
+        inputs = keras.Input(input_shape, dtype=dtype)
+        outputs = make_layer()(inputs)
+        assert tuple(outputs.shape) == (None, *output_shape)
+        return keras.Model(inputs, outputs)
+
+    _check_shapes_and_dtype(make_model(), sample, output_shape)
+    if has_mixed_precision:
+        _check_mixed_precision(make_model, sample)
+    _check_gradients(make_model(), sample(3))
+    _check_config(make_layer)
+    _check_saving(make_model(), sample(3), tmp_path / "model.keras")
+
+
+def _check_shapes_and_dtype(model, sample, output_shape):
+    x = sample(3)
+    for training in (True, False):
+        y = model(x, training=training)
+        assert tuple(y.shape) == (3, *output_shape)
+        assert keras.backend.standardize_dtype(y.dtype) == "float32"
+    assert tuple(model.layers[-1].compute_output_shape(x.shape)) == tuple(y.shape)
+    compiled = model.predict(x, verbose=0)
+    np.testing.assert_allclose(compiled, ops.convert_to_numpy(y), atol=1e-6)
+    assert model.predict(x[:1], verbose=0).shape == (1, *output_shape)
+
+
+def _check_mixed_precision(make_model, sample):
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        model = make_model()
+        y = model(sample(3), training=True)
+        assert keras.backend.standardize_dtype(model.outputs[0].dtype) == "bfloat16"
+    finally:
+        keras.config.set_dtype_policy(policy)
+    assert keras.backend.standardize_dtype(y.dtype) == "bfloat16"
+    assert np.all(np.isfinite(ops.convert_to_numpy(ops.cast(y, "float32"))))
+    assert {v.dtype for v in model.variables} <= {"float32", "int32"}
+
+
+def _check_gradients(model, x):
+    target = np.random.RandomState(1).standard_normal((3, *model.output_shape[1:]))
+    target = ops.convert_to_tensor(target, dtype="float32")
+
+    def loss():
+        return ops.mean(ops.square(model(x, training=True) - target)), ()
+
+    variables = model.trainable_variables
+    if not variables:
+        return
+    _, gradients = backend.value_and_grad(loss, variables)
+    for variable, gradient in zip(variables, gradients, strict=True):
+        values = ops.convert_to_numpy(gradient)
+        assert values.shape == tuple(variable.shape)
+        assert np.all(np.isfinite(values)), variable.path
+        assert np.any(values != 0), variable.path
+
+
+def _check_config(make_layer):
+    layer = make_layer()
+    config = layer.get_config()
+    for name, parameter in inspect.signature(type(layer)).parameters.items():
+        if parameter.kind != parameter.VAR_KEYWORD:
+            assert name in config
+        has_default = parameter.default is not parameter.empty
+        if has_default and name not in ("name", "trainable"):
+            assert getattr(layer, name) != parameter.default, f"{name} is the default"
+    copy = type(layer).from_config(dict(config))
+    assert copy.get_config() == config
+    assert config["name"] == layer.name
+
+
+def _check_saving(model, x, path):
+    model(x, training=True)
+    model.save(path)
+    loaded = keras.models.load_model(path)
+    assert len(loaded.variables) == len(model.variables)
+    for ours, theirs in zip(model.variables, loaded.variables, strict=True):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(ours.value), ops.convert_to_numpy(theirs.value)
+        )
+    for training in (False, True):
+        np.testing.assert_array_equal(
+            ops.convert_to_numpy(model(x, training=training)),
+            ops.convert_to_numpy(loaded(x, training=training)),
+        )
+
+
+def check_model(make_model, x, tmp_path):
+    """Checks what every `GenerativeModel` promises.
+
+    Args:
+        make_model: Function without arguments that returns a new compiled model. No
+            argument of its constructor has its default value.
+        x: Data to train on, two batches of `fit` or more.
+        tmp_path: Folder for a `.keras` file.
+    """
+    model = make_model()
+    _check_model_config(model)
+    _check_evaluation(model, x)
+    _check_generation(model)
+    model.summary(print_fn=lambda line, line_break=True: None)
+    _check_model_saving(model, x, tmp_path / "model.keras")
+
+
+def state_of(model):
+    """Every variable of model, optimizers and metrics, as NumPy arrays."""
+    metrics = [v for tracker in model.trackers.values() for v in tracker.variables]
+    variables = [*model.variables, *model.optimizer.variables, *metrics]
+    return [np.array(ops.convert_to_numpy(v)) for v in variables]
+
+
+def assert_equal_states(a, b):
+    """Bit-equal lists of arrays."""
+    for ours, theirs in zip(a, b, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def _check_model_config(model):
+    config = model.get_config()
+    for name, parameter in inspect.signature(type(model)).parameters.items():
+        assert name in config
+        if parameter.default is not parameter.empty:
+            assert config[name] != parameter.default, f"{name} is the default"
+    plain = json.loads(json.dumps(keras.saving.serialize_keras_object(model)))
+    for copy in (
+        type(model).from_config(model.get_config()),
+        keras.saving.deserialize_keras_object(plain),
+    ):
+        assert type(copy) is type(model)
+        # As JSON, which has no tuples.
+        assert json.dumps(copy.get_config()) == json.dumps(config)
+        shapes = [[(v.name, v.shape) for v in m.variables] for m in (model, copy)]
+        assert shapes[0] == shapes[1]
+
+
+def _check_evaluation(model, x):
+    model.fit(x, batch_size=8, verbose=0)
+    before = state_of(model)[: -2 * len(model.trackers)]
+    terms = model.evaluate(x, batch_size=8, verbose=0, return_dict=True)
+    assert set(terms) == set(model.evaluation_terms)
+    assert all(np.isfinite(value) for value in terms.values())
+    assert_equal_states(before, state_of(model)[: -2 * len(model.trackers)])
+    values = model.evaluate(x, batch_size=8, verbose=0)
+    assert values == [terms[name] for name in model.evaluation_terms]
+    on_batch = model.test_on_batch(x[:8], return_dict=True)
+    assert set(on_batch) == set(terms)
+    assert_equal_states(before, state_of(model)[: -2 * len(model.trackers)])
+
+
+def _check_generation(model):
+    samples = model.generate(5, seed=3)
+    assert samples.shape == (5, *model.data_shape)
+    assert samples.dtype == ("uint8" if len(model.data_shape) == 3 else "float32")
+    np.testing.assert_array_equal(samples, model.generate(5, seed=3))
+    in_parts = model.generate(5, seed=3, batch_size=2)
+    np.testing.assert_allclose(samples.astype(float), in_parts.astype(float), atol=1)
+    assert not np.array_equal(samples, model.generate(5, seed=4))
+    assert not np.array_equal(model.generate(5), model.generate(5))
+    assert not np.array_equal(samples, model.generate(5, seed=3, temperature=0.5))
+    for arguments in (
+        {"num_samples": 0},
+        {"num_samples": 2.0},
+        {"num_samples": 1, "seed": -1},
+        {"num_samples": 1, "seed": 2**32},
+        {"num_samples": 1, "temperature": 0.0},
+        {"num_samples": 1, "temperature": np.nan},
+        {"num_samples": 1, "batch_size": 0},
+        {"num_samples": 1, "labels": [0]},
+    ):
+        with pytest.raises(ValueError, match="Received: "):
+            model.generate(**arguments)
+
+
+def _check_model_saving(model, x, path):
+    model.save(path)
+    loaded = keras.saving.load_model(path)
+    assert type(loaded) is type(model)
+    trackers = 2 * len(model.trackers)
+    assert_equal_states(state_of(model)[:-trackers], state_of(loaded)[:-trackers])
+    assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
+    np.testing.assert_array_equal(loaded.generate(4, seed=1), model.generate(4, seed=1))
+    histories = [m.fit(x, batch_size=8, verbose=0).history for m in (model, loaded)]
+    assert histories[0] == histories[1]
+    assert_equal_states(state_of(model), state_of(loaded))
+    on_batch = [m.train_on_batch(x[:16], return_dict=True) for m in (model, loaded)]
+    assert on_batch[0] == on_batch[1]
+    assert set(on_batch[0]) == set(model.training_terms)

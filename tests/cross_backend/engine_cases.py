@@ -1,0 +1,210 @@
+"""The models that train on every backend, and mutants of them that must not agree.
+
+Run by `engine_worker.py`. Weights and data come from NumPy, so they are the same on
+every backend; images are shown in their order, so that a seed moves only the noise.
+"""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+import kerasgen
+from kerasgen import losses
+from kerasgen.layers import Dropout
+from kerasgen.models import (
+    GAN,
+    GenerativeModel,
+    conv_vae,
+    dcgan,
+    dense_vae,
+    sngan,
+    wgan_gp,
+)
+
+STEPS = 10
+BATCH_SIZE = 8
+SEED = 3
+SHAPE = (16, 16, 1)
+
+
+class RecordingSGD(keras.optimizers.SGD):
+    """Plain SGD that also keeps the gradient of its first step."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.first_gradients = [
+            self.add_variable_from_reference(v, name="first_gradient")
+            for v in variables
+        ]
+
+    def update_step(self, gradient, variable, learning_rate):
+        slot = self.first_gradients[self._get_variable_index(variable)]
+        first = ops.equal(self.iterations, 0)
+        slot.assign(ops.where(first, gradient, slot.value))
+        super().update_step(gradient, variable, learning_rate)
+
+
+@keras.saving.register_keras_serializable(package="kerasgen_tests")
+class GivenGradients(GenerativeModel):
+    """One weight vector w with the loss w.x, so that x is its gradient."""
+
+    players = property(lambda self: {"linear": [self.linear]})
+    data_shape = property(lambda self: (self.linear.input_shape[-1],))
+    training_terms = evaluation_terms = ("loss",)
+
+    def __init__(self, size, seed=None, name=None):
+        super().__init__(seed=seed, name=name)
+        self.linear = keras.Sequential(
+            [keras.Input((size,)), layers.Dense(1, use_bias=False)]
+        )
+        self.finish_init()
+
+    def training_step(self, batch, noise):
+        self.update("linear", lambda: {"loss": ops.sum(self.linear(batch.x))}, batch)
+
+    def evaluation_step(self, batch, noise):
+        return {"loss": ops.sum(self.linear(batch.x))}
+
+
+def images(num_samples, shape=SHAPE):
+    """Blobs on a dark ground, uint8."""
+    rng = np.random.default_rng(11)
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    center = rng.uniform(4, 12, (num_samples, 2, 1, 1))
+    width = rng.uniform(2, 5, (num_samples, 1, 1))
+    distance = (rows - center[:, 0]) ** 2 + (columns - center[:, 1]) ** 2
+    blob = 230 * np.exp(-distance / (2 * width**2)) + rng.uniform(0, 25, distance.shape)
+    return blob.astype("uint8")[..., None]
+
+
+def set_weights(model, seed=5):
+    """Gives every network of a model weights that NumPy draws."""
+    rng = np.random.default_rng(seed)
+    for networks in model.players.values():
+        for network in networks:
+            for variable in network.variables:
+                variable.assign(_draw(variable, rng))
+    if getattr(model, "moving_average", None) is not None:
+        model.moving_average.network.set_weights(model.generator.get_weights())
+
+
+def _draw(variable, rng):
+    noise = rng.standard_normal(variable.shape)
+    if variable.name == "kernel":
+        return noise * (1.2 / np.sqrt(np.prod(variable.shape[:-1])))
+    if variable.name == "u":
+        return noise / np.linalg.norm(noise)
+    if variable.name in ("gamma", "moving_variance"):
+        return 1.0 + 0.1 * np.abs(noise)
+    if variable.name in ("bias", "beta", "moving_mean"):
+        return 0.1 * noise
+    # A likelihood's scale: scalar.
+    return keras.ops.convert_to_numpy(variable)
+
+
+def _dropout_gan(seed=SEED):
+    generator = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(24, activation="relu"),
+            layers.Dense(256, activation="tanh"),
+            layers.Reshape(SHAPE),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Flatten(),
+            layers.Dense(24),
+            layers.LeakyReLU(),
+            Dropout(0.4, seed=1),
+            layers.Dense(1),
+        ]
+    )
+    return GAN(generator, discriminator, 4, loss="minimax", seed=seed)
+
+
+def _batch_norm_mutant():
+    """DCGAN whose BatchNorm forgets at 0.89 instead of 0.9."""
+
+    def clone(layer):
+        config = layer.get_config()
+        if isinstance(layer, layers.BatchNormalization):
+            config["momentum"] = 0.89
+        return type(layer).from_config(config)
+
+    model = CASES["dcgan"]()
+    return GAN(
+        keras.models.clone_model(model.generator, clone_function=clone),
+        keras.models.clone_model(model.discriminator, clone_function=clone),
+        model.latent_dim,
+        ema_decay=model.ema_decay,
+        seed=SEED,
+    )
+
+
+def _sign_mutant():
+    """DCGAN whose generator learns to be caught."""
+    flipped = losses.AdversarialLoss(
+        losses.non_saturating.discriminator,
+        lambda real, fake: -losses.non_saturating.generator(real, fake),
+    )
+    return _dcgan(loss=flipped)
+
+
+def _dcgan(seed=SEED, ema_decay=0.3, loss="non_saturating"):
+    return dcgan(SHAPE, 4, 4, seed=seed, ema_decay=ema_decay, loss=loss)
+
+
+def _dense_vae(seed=SEED, beta=1.5):
+    return dense_vae(SHAPE, 4, (32, 16), seed=seed, beta=beta)
+
+
+def _conv_vae(seed=SEED):
+    likelihood = kerasgen.likelihoods.DiscretizedLogistic("learned")
+    return conv_vae(SHAPE, 4, 4, likelihood, seed=seed)
+
+
+def _wgan_gp(discriminator_steps=5, penalty_weight=10.0):
+    return wgan_gp(
+        SHAPE,
+        4,
+        4,
+        penalty_weight=penalty_weight,
+        discriminator_steps=discriminator_steps,
+        seed=SEED,
+        ema_decay=0.3,
+    )
+
+
+def _sngan(seed=SEED):
+    return sngan(SHAPE, 4, 4, seed=seed)
+
+
+CASES = {
+    "dense_vae": _dense_vae,
+    "conv_vae": _conv_vae,
+    "dcgan": _dcgan,
+    "wgan_gp": _wgan_gp,
+    "sngan": _sngan,
+    "dropout_gan": _dropout_gan,
+}
+# Name of the mutant: the case it must not agree with, and its builder.
+MUTANTS = {
+    "batch_norm_momentum": ("dcgan", _batch_norm_mutant),
+    "ema_decay": ("dcgan", lambda: _dcgan(ema_decay=0.31)),
+    "generator_loss_sign": ("dcgan", _sign_mutant),
+    "gan_seed": ("dcgan", lambda: _dcgan(seed=SEED + 1)),
+    "four_discriminator_steps": ("wgan_gp", lambda: _wgan_gp(discriminator_steps=4)),
+    "penalty_weight": ("wgan_gp", lambda: _wgan_gp(penalty_weight=10.1)),
+    "vae_seed": ("dense_vae", lambda: _dense_vae(seed=SEED + 1)),
+    "vae_beta": ("dense_vae", lambda: _dense_vae(beta=1.51)),
+}
+LEARNING_RATES = {
+    "dense_vae": 3e-4,
+    "conv_vae": 1e-4,
+    "dcgan": 0.05,
+    "wgan_gp": 0.01,
+    "sngan": 0.05,
+    "dropout_gan": 0.05,
+}

@@ -1,0 +1,109 @@
+"""Trains every case on one backend and writes what it computed to an npz file.
+
+Usage: KERAS_BACKEND=jax python engine_worker.py OUT.npz JIT MUTANTS, where JIT is
+"auto", "true" or "false" and MUTANTS is "mutants" or "cases".
+"""
+
+import sys
+
+import engine_cases as cases
+import keras
+import numpy as np
+
+from kerasgen import backend, random
+
+
+class Snapshots(keras.callbacks.Callback):
+    """Copies weights and first gradients after the first and the last step."""
+
+    def __init__(self, name, results):
+        super().__init__()
+        self.name = name
+        self.results = results
+
+    def on_train_begin(self, logs=None):
+        self._weights("start")
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 0:
+            backend.sync(self.model)
+            self._weights("first")
+            for player in self.model.players:
+                optimizer = self.model.optimizer[player]
+                for i, slot in enumerate(optimizer.first_gradients):
+                    key = f"{self.name}/gradient/{i:03d}:{player}:{slot.path}"
+                    self.results[key] = keras.ops.convert_to_numpy(slot)
+
+    def on_train_end(self, logs=None):
+        self._weights("last")
+
+    def _weights(self, moment):
+        for i, variable in enumerate(self.model.variables):
+            key = f"{self.name}/{moment}/{i:03d}:{variable.path}"
+            self.results[key] = keras.ops.convert_to_numpy(variable)
+
+
+def train(name, model, learning_rate, jit_compile, results):
+    """Ten SGD steps under `fit`, and samples of the same latents before and after."""
+    cases.set_weights(model)
+    results[f"{name}/images/start"] = model.generate(8, seed=7)
+    optimizers = {player: cases.RecordingSGD(learning_rate) for player in model.players}
+    model.compile_players(optimizers, jit_compile=jit_compile)
+    data = cases.images(cases.STEPS * model.batches_per_step * cases.BATCH_SIZE)
+    history = model.fit(
+        data,
+        batch_size=cases.BATCH_SIZE,
+        shuffle=False,
+        verbose=0,
+        callbacks=[Snapshots(name, results)],
+    )
+    for term, values in history.history.items():
+        results[f"{name}/logs/{term}"] = np.asarray(values)
+    terms = model.evaluate(data[:20], batch_size=8, verbose=0, return_dict=True)
+    for term, value in terms.items():
+        results[f"{name}/logs/val_{term}"] = np.asarray([value])
+    results[f"{name}/images/last"] = model.generate(8, seed=7)
+
+
+def apply_given_gradients(name, optimizer, jit_compile, results):
+    """Weights after updates by gradients that are equal on every backend."""
+    rng = np.random.default_rng(1)
+    gradients = rng.standard_normal((5, 60)) * 10.0 ** rng.integers(-6, 3, (1, 60))
+    gradients[:, :5] = 0.0
+    gradients = gradients.astype("float32")
+    start = rng.standard_normal((60, 1)).astype("float32")
+    model = cases.GivenGradients(60, seed=0)
+    model.linear.set_weights([start])
+    model.compile_players({"linear": optimizer}, jit_compile=jit_compile)
+    model.fit(gradients, batch_size=1, shuffle=False, verbose=0)
+    results["given/gradients"], results["given/start"] = gradients, start
+    results[f"given/{name}"] = model.linear.get_weights()[0]
+
+
+def draw_noise(results):
+    """Noise of many rows, and of a step and stream as a model asks for it."""
+    noise = random.Noise(cases.SEED, 4, np.arange(500, dtype="int32"))
+    results["noise/uniform"] = keras.ops.convert_to_numpy(noise.uniform("a", (7,), 2))
+    results["noise/normal"] = keras.ops.convert_to_numpy(noise.normal("latent", (9,)))
+
+
+def main(path, jit, mutants):
+    jit_compile = {"auto": "auto", "true": True, "false": False}[jit]
+    results = {}
+    for name, build in cases.CASES.items():
+        rate = cases.LEARNING_RATES[name]
+        train(name, build(), rate, jit_compile, results)
+    if mutants == "mutants":
+        for name, (case, build) in cases.MUTANTS.items():
+            rate = cases.LEARNING_RATES[case]
+            train(name, build(), rate, jit_compile, results)
+    draw_noise(results)
+    adam = keras.optimizers.Adam(0.01, beta_1=0.5, beta_2=0.9)
+    apply_given_gradients("adam", adam, jit_compile, results)
+    momentum = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
+    apply_given_gradients("momentum", momentum, jit_compile, results)
+    np.savez(path, **results)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

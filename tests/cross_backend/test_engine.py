@@ -1,0 +1,195 @@
+"""One seed, one set of weights and one `fit` on every backend give one result.
+
+Every backend trains the models of `engine_cases.py` in a process of its own. Gradients
+of each player agree to 1e-5 of the tensor's largest, weights after one SGD step to
+5e-6, and what ten SGD steps changed to 1e-4 of its norm: BatchNorm statistics, spectral
+vectors and moving averages included. Mutants show that the comparisons can fail.
+"""
+
+import concurrent.futures
+import itertools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytestmark = [pytest.mark.cross_backend, pytest.mark.timeout(1200)]
+
+WORKER = Path(__file__).with_name("engine_worker.py")
+# Name of the run: backend, jit_compile.
+RUNS = {
+    "torch": ("torch", "auto", "mutants"),
+    "jax": ("jax", "auto", "cases"),
+    "tensorflow_graph": ("tensorflow", "false", "cases"),
+    "tensorflow_xla": ("tensorflow", "true", "cases"),
+}
+CASES = ("dense_vae", "conv_vae", "dcgan", "wgan_gp", "sngan", "dropout_gan")
+# A critic's last bias cancels in the Wasserstein loss; a layer of one unit has u = 1.
+UNCHANGED = {case: ("faults/code", "faults/step") for case in CASES}
+UNCHANGED["wgan_gp"] += ("logit/bias",)
+UNCHANGED["sngan"] += ("logit_sn/u",)
+TOLERANCES = {"gradient": 1e-5, "first": 5e-6, "last": 1e-4, "logs": 1e-5, "images": 1}
+# Name of the mutant: the case it must differ from, and what must show it.
+MUTANTS = {
+    "batch_norm_momentum": ("dcgan", {"first", "last", "logs"}),
+    "ema_decay": ("dcgan", {"last", "logs"}),
+    "generator_loss_sign": ("dcgan", {"gradient", "first", "last", "logs", "images"}),
+    "gan_seed": ("dcgan", {"gradient", "first", "last", "logs"}),
+    "four_discriminator_steps": ("wgan_gp", {"gradient", "first", "last", "logs"}),
+    "penalty_weight": ("wgan_gp", {"gradient", "first", "last", "logs"}),
+    "vae_seed": ("dense_vae", {"gradient", "first", "last", "logs"}),
+    "vae_beta": ("dense_vae", {"gradient", "last", "logs"}),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("engine")
+    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(pool.map(lambda name: (name, _run(name, folder)), RUNS))
+
+
+def _run(name, folder):
+    backend, jit, mutants = RUNS[name]
+    path = folder / f"{name}.npz"
+    result = subprocess.run(
+        [sys.executable, WORKER, path, jit, mutants],
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"},
+        capture_output=True,
+        text=True,
+        timeout=1000,
+    )
+    assert result.returncode == 0, f"{name}: {result.stderr[-4000:]}"
+    with np.load(path) as archive:
+        return {key: archive[key] for key in archive}
+
+
+def _part(run, case, kind):
+    """The arrays of one kind, in order; names differ by Keras's counters."""
+    prefix = f"{case}/{kind}/"
+    return [(key, run[key].astype("float64")) for key in run if key.startswith(prefix)]
+
+
+def _pairs(run, other, case, other_case, kind):
+    parts = _part(run, case, kind), _part(other, other_case, kind)
+    for (key, a), (_, b) in zip(*parts, strict=True):
+        yield key, a, b
+
+
+def _ratio(error, scale):
+    return error / scale if scale else (np.inf if error else 0.0)
+
+
+def errors(run, other, case, other_case=None):
+    """Dict of kind of comparison to dict of array's name to its error."""
+    other_case = other_case or case
+    result = {}
+    for kind in ("gradient", "logs"):
+        result[kind] = {
+            key: _ratio(np.abs(a - b).max(), np.abs(a).max())
+            for key, a, b in _pairs(run, other, case, other_case, kind)
+        }
+    for kind in ("first", "images"):
+        result[kind] = {
+            key: np.abs(a - b).max()
+            for key, a, b in _pairs(run, other, case, other_case, kind)
+        }
+    starts = dict(_part(run, case, "start"))
+    result["last"] = {
+        key: _ratio(
+            np.linalg.norm(a - b),
+            np.linalg.norm(a - starts[key.replace("/last/", "/start/")]),
+        )
+        for key, a, b in _pairs(run, other, case, other_case, "last")
+    }
+    return result
+
+
+def disagreements(run, other, case, other_case=None):
+    """What is not within its tolerance, NaN too: dict of kind to dict of errors."""
+    found = {
+        kind: {k: error for k, error in values.items() if not error <= TOLERANCES[kind]}
+        for kind, values in errors(run, other, case, other_case).items()
+    }
+    return {kind: values for kind, values in found.items() if values}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("pair", list(itertools.combinations(RUNS, 2)), ids="-".join)
+def test_backends_agree(runs, case, pair):
+    run, other = runs[pair[0]], runs[pair[1]]
+    report = {
+        kind: max(values.values()) for kind, values in errors(run, other, case).items()
+    }
+    print(f"{case}, {pair[0]} and {pair[1]}:", report)
+    assert disagreements(run, other, case) == {}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_training_changed_every_variable(runs, case):
+    starts, lasts = (_part(runs["torch"], case, kind) for kind in ("start", "last"))
+    equal = [
+        key
+        for (key, last), (_, start) in zip(lasts, starts, strict=True)
+        if np.array_equal(start, last) and not key.endswith(UNCHANGED[case])
+    ]
+    assert equal == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_mutant_is_noticed(runs, mutant):
+    case, expected = MUTANTS[mutant]
+    found = disagreements(runs["jax"], runs["torch"], case, mutant)
+    assert expected <= set(found)
+
+
+def test_batch_norm_mutant_shows_only_in_statistics(runs):
+    found = disagreements(runs["jax"], runs["torch"], "dcgan", "batch_norm_momentum")
+    names = [*found["first"], *found["last"]]
+    assert "gradient" not in found
+    assert all("moving_" in name for name in names)
+    assert any("moving_mean" in name for name in names)
+    assert any("moving_variance" in name for name in names)
+
+
+def test_ema_mutant_leaves_the_players_alone(runs):
+    found = disagreements(runs["jax"], runs["torch"], "dcgan", "ema_decay")
+    first_of_average = min(found["last"])
+    players = [k for k in dict(_part(runs["jax"], "dcgan", "last")) if "logit" in k]
+    # Variables are in the order counters, generator, discriminator, average.
+    assert max(players) < first_of_average
+
+
+def test_noise_agrees(runs):
+    for name, other in itertools.combinations(RUNS, 2):
+        a, b = runs[name], runs[other]
+        np.testing.assert_array_equal(a["noise/uniform"], b["noise/uniform"])
+        difference = np.abs(a["noise/normal"] - b["noise/normal"]).max()
+        assert difference < 1e-6, (name, other)
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "momentum"])
+def test_optimizers_agree_on_given_gradients(runs, optimizer):
+    for name, other in itertools.combinations(RUNS, 2):
+        a, b = (runs[n][f"given/{optimizer}"] for n in (name, other))
+        np.testing.assert_allclose(
+            a, b, rtol=2e-6, atol=1e-6, err_msg=f"{name} {other}"
+        )
+
+
+def test_adam_follows_its_paper(runs):
+    """Kingma and Ba 2015, algorithm 1, in float64."""
+    rate, beta_1, beta_2, epsilon = 0.01, 0.5, 0.9, 1e-7
+    for run in runs.values():
+        weights = run["given/start"].astype("float64")
+        mean = variance = np.zeros_like(weights)
+        for step, gradient in enumerate(run["given/gradients"].astype("float64"), 1):
+            mean = beta_1 * mean + (1 - beta_1) * gradient[:, None]
+            variance = beta_2 * variance + (1 - beta_2) * gradient[:, None] ** 2
+            # The paper's efficient order, with epsilon-hat (end of its section 2).
+            corrected = rate * np.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+            weights = weights - corrected * mean / (np.sqrt(variance) + epsilon)
+        np.testing.assert_allclose(run["given/adam"], weights, rtol=1e-5, atol=1e-6)

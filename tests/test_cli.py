@@ -1,0 +1,135 @@
+"""The command line: what it prints, and one line with exit code 2 on bad input."""
+
+import json
+import os
+import subprocess
+import sys
+
+import keras
+import pytest
+
+from kerasgen import cli
+
+BACKEND = keras.backend.backend()
+MAIN = "import sys; sys.argv[0] = 'kerasgen'; import kerasgen.cli; kerasgen.cli.main()"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs the command in this process; returns (exit code, stdout, stderr)."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["kerasgen", *arguments])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        return (caught.value.code or 0, *capsys.readouterr())
+
+    return run
+
+
+def run_process(*arguments, cwd=None, backend=BACKEND):
+    environment = {**os.environ, "KERAS_BACKEND": backend}
+    return subprocess.run(
+        [sys.executable, "-c", MAIN, *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment,
+        timeout=300,
+    )
+
+
+def test_list_and_info(run):
+    code, out, err = run("list")
+    assert code == 0, err
+    assert "vae_digits" in out and "Recipes:" in out
+    code, out, _ = run("info", "vae_digits")
+    assert json.loads(out)["dataset"] == "digits"
+
+
+@pytest.mark.parametrize("command", ["list", "info", "generate", "train", "export"])
+def test_help_has_an_example(run, command):
+    code, out, _ = run(command, "--help")
+    assert code == 0
+    assert "Example: kerasgen" in out and "--backend" in out
+
+
+def test_generate_writes_a_picture(run, tmp_path):
+    arguments = ("generate", "vae_digits", "--num", "9", "--seed", "1", "--out")
+    for name in ("a.png", "b.png"):
+        code, _, err = run(*arguments, str(tmp_path / name))
+        assert code == 0, err
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_train_resumes_and_its_preset_exports(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    arguments = ("train", "vae_digits", "--quick", "--set", "latent_dim=3")
+    code, _, err = run(*arguments, "--out", "run", "--epochs", "2")
+    assert code == 0, err
+    folder = tmp_path / "run"
+    assert json.loads((folder / "recipe.json").read_text())["parameters"] == {
+        **json.loads((folder / "preset" / "card.json").read_text())["parameters"],
+        "latent_dim": 3,
+        "epochs": 2,
+    }
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 3
+    assert len(list((folder / "samples").glob("*.png"))) == 2
+    assert list((folder / "checkpoints").glob("step-*"))
+    code, _, err = run(*arguments, "--out", "run", "--epochs", "2")
+    assert code == 0, err
+    assert len((folder / "metrics.csv").read_text().splitlines()) == 3
+    code, _, err = run(*arguments, "--out", "run", "--epochs", "3")
+    assert code == 2 and "Received" in err
+    for version in ("1", "2"):
+        code, _, err = run("export", "run/preset", "serving")
+        assert code == 0, err
+        assert (tmp_path / "serving" / version / "saved_model.pb").is_file()
+
+
+def test_backend_option_chooses_the_backend(tmp_path):
+    other = "jax" if BACKEND != "jax" else "torch"
+    arguments = ("train", "vae_digits", "--quick", "--backend", other, "--out", "run")
+    result = run_process(*arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    card = json.loads((tmp_path / "run" / "preset" / "card.json").read_text())
+    assert card["backend"] == other
+
+
+def test_a_backend_that_is_not_there_is_one_line():
+    result = run_process("list", backend="theano")
+    assert result.returncode == 2
+    assert result.stderr.startswith("kerasgen: expected") and "theano" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("list", "--nonsense"),
+        ("info", "nope"),
+        ("info", "../../etc"),
+        ("generate", "nope"),
+        ("generate", "features_digits"),
+        ("generate", "vae_digits", "--num", "0"),
+        ("generate", "vae_digits", "--num", "x"),
+        ("generate", "vae_digits", "--seed", "-1"),
+        ("generate", "vae_digits", "--out", "missing/a.png"),
+        ("generate", "vae_digits", "--out", "a.txt"),
+        ("train", "nope"),
+        ("train", "vae_digits", "--set", "nope=1"),
+        ("train", "vae_digits", "--set", "epochs"),
+        ("train", "vae_digits", "--set", "epochs=many"),
+        ("train", "vae_digits", "--quick", "--epochs", "0"),
+        ("train", "vae_digits", "--quick", "--out", "a_file"),
+        ("export", "vae_digits", "a_file"),
+        ("list", "--backend", "theano"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(run, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a_file").write_text("")
+    code, out, err = run(*arguments)
+    assert code == 2, (out, err)
+    assert err.startswith("kerasgen: ") and err.count("\n") == 1
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a_file"]
