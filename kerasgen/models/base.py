@@ -7,16 +7,10 @@ import keras
 from keras import ops
 
 from kerasgen import backend, random
-from kerasgen.models.batch import Batch
-from kerasgen.models.fault_record import FaultRecord, gradient_name
 from kerasgen.models.feed import Feed
 from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.monitor import FitMonitor
-from kerasgen.models.player_optimizer import (
-    PlayerOptimizer,
-    resolve_optimizer,
-    serialize_optimizer,
-)
+from kerasgen.models.player_training import PlayerTraining
 from kerasgen.models.training_data import (
     make_batch,
     make_evaluation_feed,
@@ -26,10 +20,8 @@ from kerasgen.models.training_data import (
 )
 from kerasgen.weights_file import PresetError, read_weights
 
-EVALUATION_STEP = -1
 
-
-class GenerativeModel(backend.TrainStep, keras.Model):
+class GenerativeModel(PlayerTraining):
     """Base of every model: train step, evaluation, generation, saving.
 
     A subclass builds its networks in `__init__`, calls `finish_init`, and defines
@@ -55,144 +47,7 @@ class GenerativeModel(backend.TrainStep, keras.Model):
         super().__init__(name=name)
         self.seed = random.make_seed() if seed is None else random.check_seed(seed)
 
-    # What a subclass calls.
-
-    def finish_init(self):
-        """Creates counters and trackers; the last line of a subclass's `__init__`."""
-        self.training_steps = self.add_weight(
-            shape=(),
-            initializer="zeros",
-            dtype="int32",
-            trainable=False,
-            name="training_steps",
-        )
-        gradients = [gradient_name(player) for player in self.players]
-        self.faults = FaultRecord((*self.training_terms, *gradients))
-        names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
-        self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
-        self._compiled_functions = {}
-        self.built = True
-
-    def update(self, player, loss_fn, batch):
-        """One optimizer step of `player`.
-
-        Leaves every variable as it was where the loss or a gradient is not finite;
-        `fit` then stops and names the term.
-
-        Args:
-            player: A key of `players`.
-            loss_fn: Function without arguments that returns a dict of scalar
-                tensors; the first is minimized, all are logged.
-            batch: The `Batch` that the loss is computed on.
-        """
-        optimizer = self.optimizer[player]
-
-        def objective():
-            with random.row_scope(batch.rows):
-                terms = loss_fn()
-            loss = next(iter(terms.values()))
-            return optimizer.scale_loss(loss), terms
-
-        def gate(terms, gradients):
-            values = dict(terms)
-            if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
-                # Loss scaling skips steps with infinite gradients by design.
-                total = sum(ops.sum(ops.cast(g, "float32")) for g in gradients)
-                values[gradient_name(player)] = total
-            return self.faults.record(values, self.training_steps.value)
-
-        terms, _ = backend.minimize(
-            objective, optimizer, self._variables_of(player), self._state_of(), gate
-        )
-        self._record(terms, batch)
-
-    # The train step that the backends' adapters call.
-
-    def train_batch(self, data):
-        batch = self._unpack(data)
-        noise = random.Noise(self.seed, self.training_steps.value, batch.rows)
-        with random.row_scope(batch.rows):
-            self.training_step(batch, noise)
-        self.training_steps.assign_add(1)
-        self.optimizer.iterations.assign_add(1)
-        return {name: self.trackers[name].result() for name in self.training_terms}
-
-    def test_batch(self, data):
-        batch = self._unpack(data)
-        noise = random.Noise(self.seed, EVALUATION_STEP, batch.rows)
-        with random.row_scope(batch.rows):
-            self._record(self.evaluation_step(batch, noise), batch)
-        return {name: self.trackers[name].result() for name in self.evaluation_terms}
-
     # Keras's verbs.
-
-    def compile_players(
-        self,
-        optimizers,
-        run_eagerly=False,
-        jit_compile="auto",
-        steps_per_execution=1,
-        auto_scale_loss=True,
-    ):
-        """Compiles with one optimizer a player; `compile` of a subclass calls it.
-
-        Args:
-            optimizers: Dict of player name to optimizer, its name or its config.
-            run_eagerly: As in `keras.Model.compile`.
-            jit_compile: As in `keras.Model.compile`.
-            steps_per_execution: As in `keras.Model.compile`; 1 on PyTorch.
-            auto_scale_loss: Scale the loss of each player that computes in float16.
-
-        Raises:
-            ValueError: An optimizer's arguments are out of range, it is shared, or a
-                player has nothing to train.
-        """
-        players = {
-            player: resolve_optimizer(
-                f"{player} optimizer",
-                optimizer,
-                auto_scale_loss and self._computes_in_float16(player),
-            )
-            for player, optimizer in optimizers.items()
-        }
-        player_optimizer = PlayerOptimizer(players)
-        player_optimizer.build_players({p: self._variables_of(p) for p in players})
-        super().compile(
-            optimizer=player_optimizer,
-            run_eagerly=run_eagerly,
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            auto_scale_loss=False,
-        )
-        self._loss_tracker = None
-        # Callbacks change learning rates; these are the values a run starts with.
-        self.optimizer_configs = {
-            player: serialize_optimizer(optimizer)
-            for player, optimizer in players.items()
-        }
-        self._compile_arguments = {
-            "run_eagerly": run_eagerly,
-            "jit_compile": jit_compile,
-            "steps_per_execution": steps_per_execution,
-            "auto_scale_loss": auto_scale_loss,
-        }
-
-    def get_compile_config(self):
-        if not self.compiled:
-            return {}
-        optimizers = {
-            player: serialize_optimizer(self.optimizer[player])
-            for player in self.players
-        }
-        return {"optimizers": optimizers, **self._compile_arguments}
-
-    def compile_from_config(self, config):
-        config = dict(config)
-        optimizers = {
-            player: keras.saving.deserialize_keras_object(value)
-            for player, value in config.pop("optimizers").items()
-        }
-        self.compile_players(optimizers, **config)
 
     def fit(
         self,
@@ -453,26 +308,3 @@ class GenerativeModel(backend.TrainStep, keras.Model):
         self.after_fit = None
         # Where a callback let `fit` start; Keras would start there again.
         self._initial_epoch = None
-
-    def _unpack(self, data):
-        x, rows, *labels = data
-        return Batch(self.to_model_domain(x), labels[0] if labels else None, rows)
-
-    def _record(self, terms, batch):
-        weight = ops.cast(ops.shape(batch.rows)[0], "float32")
-        for name, value in terms.items():
-            self.trackers[name].update_state(value, sample_weight=weight)
-
-    def _variables_of(self, player):
-        return [v for net in self.players[player] for v in net.trainable_variables]
-
-    def _state_of(self):
-        networks = [net for networks in self.players.values() for net in networks]
-        return [v for net in networks for v in net.non_trainable_variables]
-
-    def _computes_in_float16(self, player):
-        return any(
-            layer.compute_dtype == "float16"
-            for network in self.players[player]
-            for layer in network._flatten_layers()
-        )
