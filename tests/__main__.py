@@ -4,7 +4,8 @@
     python -m tests --slow -x                slow ones too; -x goes to pytest
     python -m tests --backend jax tests/layers
 
-Other arguments go to pytest as they are. Tests marked `cross_backend` start every
+Other arguments go to pytest as they are; `-n 0` runs the tests in one process, not in
+one a core (four at most). Tests marked `cross_backend` start every
 backend themselves and run once, with the first backend. The exit code is not 0 if a
 test failed on any backend, or if none ran.
 """
@@ -30,7 +31,8 @@ def run_backend(backend, marks, arguments):
         **os.environ,
         "KERAS_BACKEND": backend,
     }
-    command = [sys.executable, "-m", "pytest"]
+    workers = min(4, os.cpu_count() or 1)
+    command = [sys.executable, "-m", "pytest", f"-n={workers}", "--dist=worksteal"]
     command += ["-m", marks] if marks else []
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:

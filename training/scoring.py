@@ -6,6 +6,7 @@ from kerasgen import datasets, from_preset
 from kerasgen.metrics import extract_features, fid
 
 GENERATION_SEED = 1234
+CROSS_ENTROPY = "grey levels read as probabilities: a cross-entropy, not a density"
 
 
 def fid_score(extractor, images, num_samples):
@@ -42,14 +43,16 @@ def measure_vae(extractor, dataset, num_samples, num_bound, num_importance):
         x = datasets.load(dataset, "test").images
         bound = f"test_log_likelihood_nats_{num_importance}_samples"
         subset = x[:num_bound]
+        unit = "" if model.likelihood.is_discrete else "; " + CROSS_ENTROPY
         return {
             "test_elbo_nats": _number(
-                model.elbo(x), f"mean over {len(x)} test images, one draw of z, seed 0"
+                model.elbo(x),
+                f"mean over {len(x)} test images, one draw of z, seed 0{unit}",
             ),
             bound: _number(
                 model.log_likelihood(subset, num_importance),
                 f"mean over the first {len(subset)} test images, "
-                "importance-weighted lower bound, seed 0",
+                f"importance-weighted lower bound, seed 0{unit}",
             ),
             **_test_fid(model, extractor, dataset, num_samples),
         }

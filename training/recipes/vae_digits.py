@@ -1,6 +1,6 @@
-"""Convolutional VAE on scikit-learn's 8x8 digits.
+"""Convolutional VAE on scikit-learn's 8x8 digits, exact likelihood of the 256 levels.
 
-kerasgen train vae_digits --backend tensorflow
+    kerasgen train vae_digits --backend tensorflow
 """
 
 from . import vae_fashion_mnist
@@ -15,6 +15,7 @@ PARAMETERS = {
     "batch_size": 32,
     "latent_dim": 8,
     "filters": 32,
+    "likelihood": "discretized_logistic",
     "num_test_samples": 1437,
     "num_bound_images": 360,
 }

@@ -1,9 +1,11 @@
-"""Convolutional VAE on Fashion-MNIST, exact likelihood of the 256 grey levels.
+"""Convolutional VAE on Fashion-MNIST, Bernoulli likelihood of the grey levels.
 
     kerasgen train vae_fashion_mnist --backend tensorflow
 
 The epoch of the best ELBO on 5,000 held-out training images is kept; the card has the
-test ELBO and a 500-sample bound of the log-likelihood.
+test ELBO and a 500-sample bound of the log-likelihood. The exact likelihood of the 256
+levels (likelihood=discretized_logistic) spends 58 nats on z, and a third of its samples
+from the prior are ghosts; the cross-entropy spends 15, and they look like garments.
 """
 
 import keras
@@ -20,9 +22,9 @@ PARAMETERS = {
     "extractor": "features_fashion_mnist",
     "epochs": 20,
     "batch_size": 128,
-    "latent_dim": 32,
+    "latent_dim": 16,
     "filters": 32,
-    "likelihood": "discretized_logistic",
+    "likelihood": "bernoulli",
     "learning_rate": 1e-3,
     "num_test_samples": 10000,
     "num_bound_images": 2000,
