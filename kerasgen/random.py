@@ -79,6 +79,43 @@ def seed_word(seed):
     return np.uint32(seed).astype(np.int32)
 
 
+def add_seed(layer, seed):
+    """Adds a seed to a layer's or a model's state, so that a save carries it.
+
+    Args:
+        layer: `keras.Layer` or `keras.Model`.
+        seed: Integer in [0, 2**32), or None to draw one.
+
+    Returns:
+        int32 `keras.Variable`, scalar, with the bits of the seed.
+    """
+    word = seed_word(make_seed() if seed is None else check_seed(seed))
+    return layer.add_weight(
+        shape=(),
+        initializer=lambda shape, dtype: ops.full(shape, int(word), dtype),
+        dtype="int32",
+        trainable=False,
+        aggregation="only_first_replica",
+        name="seed",
+    )
+
+
+def seed_of_word(word):
+    """The seed with the bits of an int32: the inverse of `seed_word`.
+
+    Args:
+        word: int32 scalar array.
+
+    Returns:
+        Integer in [0, 2**32).
+
+    Example:
+        >>> seed_of_word(seed_word(2**32 - 1)) == 2**32 - 1
+        True
+    """
+    return int(np.asarray(word).astype(np.uint32))
+
+
 def stream_id(name):
     """The number of a stream of noise.
 

@@ -129,7 +129,7 @@ def test_a_run_without_the_state_of_dropout_would_differ(run, tmp_path):
     seeds = [
         variable
         for variable in model.variables
-        if "seed_generator_state" in variable.path or "dropout" in variable.path
+        if "seed_generator_state" in variable.path or "dropout/step" in variable.path
     ]
     if not seeds:
         pytest.skip("this model has no dropout")
@@ -848,7 +848,8 @@ class Plant(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if int(backend.peek(self.model, self.model.training_steps)) == self.step:
             backend.sync(self.model)
-            kernel = self.model.decoder.trainable_variables[0]
+            # The last: on TensorFlow a relu may turn NaN into 0.
+            kernel = self.model.decoder.trainable_variables[-1]
             kernel.assign(keras.ops.full(kernel.shape, float("nan")))
 
 

@@ -85,7 +85,7 @@ class Checkpoint(keras.callbacks.Callback):
             f"Resuming from {self.folder.path}: {epoch} epoch(s) and {epoch_step} "
             "step(s) are done."
         )
-        self.model.feed.resume(epoch, epoch_step)
+        self.model.feed.resume(epoch, epoch_step, self.model.seed)
         self._resumed_steps = epoch_step
         if epoch_step:
             # Keras resets metrics at the start of an epoch; this one is half done.

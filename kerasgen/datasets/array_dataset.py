@@ -155,14 +155,14 @@ class ArrayDataset(keras.utils.PyDataset):
         Returns:
             int64 array of shape (num_samples,): a permutation.
         """
-        cached_epoch, order = self._epoch_order
-        if cached_epoch != epoch:
+        cached, order = self._epoch_order
+        if cached != (self.seed, epoch):
             order = np.arange(self.num_samples)
             if self.shuffle:
                 words = np.random.Philox(key=[self.seed, epoch])
                 order = np.argsort(words.random_raw(self.num_samples), kind="stable")
             # One assignment: Keras may read batches from another thread.
-            self._epoch_order = (epoch, order)
+            self._epoch_order = ((self.seed, epoch), order)
         return order
 
     def set_epoch(self, epoch):

@@ -53,7 +53,8 @@ class Dropout(keras.layers.Layer):
         if not is_number or not 0 <= rate < 1:
             raise ValueError(f"`rate` is a float in [0, 1). Received: rate={rate!r}")
         self.rate = float(rate)
-        self.seed = random.make_seed() if seed is None else random.check_seed(seed)
+        self._given_seed = seed
+        self._seed = random.add_seed(self, seed)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         if any(n is not None and n < 1 for n in self.noise_shape or ()):
             raise ValueError(
@@ -61,6 +62,11 @@ class Dropout(keras.layers.Layer):
                 f"Received: noise_shape={noise_shape}"
             )
         self.supports_masking = True
+
+    @property
+    def seed(self):
+        """The seed, given, drawn or loaded: integer in [0, 2**32)."""
+        return random.seed_of_word(ops.convert_to_numpy(self._seed))
 
     def build(self, input_shape):
         """Creates the counter of training calls.
@@ -95,7 +101,7 @@ class Dropout(keras.layers.Layer):
         """
         if not training or self.rate == 0.0:
             return inputs
-        key = random.key(self.seed, "dropout", self.step.value)
+        key = random.key(self._seed.value, "dropout", self.step.value)
         self.step.assign(self.step.value + 1)
         shape = self._mask_shape(ops.shape(inputs))
         # Not the batch's own size, which is symbolic in a TensorFlow graph.
@@ -121,10 +127,10 @@ class Dropout(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        """Constructor arguments, the seed that was drawn included."""
+        """Constructor arguments; a seed that was drawn is saved with the weights."""
         return {
             **super().get_config(),
             "rate": self.rate,
-            "seed": self.seed,
+            "seed": self._given_seed,
             "noise_shape": self.noise_shape,
         }

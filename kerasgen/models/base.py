@@ -7,14 +7,15 @@ import keras
 from keras import ops
 
 from kerasgen import backend, random
-from kerasgen.models.feed import Feed
-from kerasgen.models.inputs import check_positive_integer
+from kerasgen.models.feed import Feed, raise_data_errors
+from kerasgen.models.inputs import check_integer, check_positive_integer
 from kerasgen.models.monitor import FitMonitor
 from kerasgen.models.player_training import PlayerTraining
 from kerasgen.models.training_data import (
     make_batch,
     make_evaluation_feed,
     make_training_feed,
+    make_validation_feed,
     no_end_of_data_warning,
     split_arrays,
 )
@@ -27,16 +28,19 @@ class GenerativeModel(PlayerTraining):
     A subclass builds its networks in `__init__`, calls `finish_init`, and defines
 
     - `players`: dict of player name to list of networks it trains,
+    - `compile`: calls `compile_players` with one optimizer for each of them,
     - `data_shape`: shape of one sample,
     - `training_terms` and `evaluation_terms`: names of what its steps log,
     - `training_step(batch, noise)`: calls `update` once for each optimizer step,
     - `evaluation_step(batch, noise)`: returns a dict of terms, updates nothing,
+    - `get_config`, and `from_config` where it holds networks,
     - `generate` and `export_signatures`; models with latents inherit them from
       `LatentModel`.
 
     Args:
         seed: Integer in [0, 2**32): root of all noise and of the order of arrays.
-            None draws one that `keras.utils.set_random_seed` controls.
+            None draws one that `keras.utils.set_random_seed` controls; it is saved
+            with the weights, and a resumed run takes it up.
         name: Name of the model.
     """
 
@@ -45,7 +49,13 @@ class GenerativeModel(PlayerTraining):
 
     def __init__(self, seed=None, name=None):
         super().__init__(name=name)
-        self.seed = random.make_seed() if seed is None else random.check_seed(seed)
+        self.given_seed = seed
+        self.noise_seed = random.add_seed(self, seed)
+
+    @property
+    def seed(self):
+        """The seed, given, drawn or loaded: integer in [0, 2**32)."""
+        return random.seed_of_word(backend.peek(self, self.noise_seed))
 
     # Keras's verbs.
 
@@ -80,12 +90,13 @@ class GenerativeModel(PlayerTraining):
                 (N, D); or a `keras.utils.PyDataset`, `tf.data.Dataset`, torch
                 `DataLoader` or iterable of batches `x` or `(x, labels)`.
             y: int labels (N,) beside an array, for conditional models.
-            batch_size: Samples in one discriminator (or VAE) step; 32 by default.
+            batch_size: Samples in one discriminator (or VAE) step; 32 by default. A
+                rest of one sample is left out beside BatchNormalization.
             epochs: Epoch at which training ends, at least 1.
             verbose: "auto", 0, 1 or 2.
             callbacks: List of `keras.callbacks.Callback`.
             validation_split: Share of arrays to hold out from their end, in [0, 1).
-            validation_data: x, or the pair (x, y), to `evaluate` after an epoch.
+            validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             shuffle: Whether arrays are shuffled.
             initial_epoch: Epoch at which training starts.
             steps_per_epoch: Training steps an epoch; None for a pass over the data.
@@ -107,6 +118,9 @@ class GenerativeModel(PlayerTraining):
         self._assert_compile_called("fit")
         check_positive_integer("epochs", epochs)
         check_positive_integer("check_every", check_every)
+        check_positive_integer("validation_freq", validation_freq)
+        check_integer("initial_epoch", initial_epoch, 0)
+        self.check_trainable_variables()
         if validation_split:
             if validation_data is not None:
                 raise ValueError(
@@ -118,12 +132,11 @@ class GenerativeModel(PlayerTraining):
             self, x, y, batch_size, shuffle, steps_per_epoch, value_range
         )
         if validation_data is not None:
-            if not isinstance(validation_data, tuple):
-                validation_data = (validation_data, None)
-            validation_data = make_evaluation_feed(
+            validation_data = make_validation_feed(
                 self,
-                *validation_data,
-                validation_batch_size or batch_size,
+                validation_data,
+                validation_batch_size,
+                batch_size,
                 validation_steps,
                 value_range,
             )
@@ -131,6 +144,8 @@ class GenerativeModel(PlayerTraining):
         with contextlib.ExitStack() as self.after_fit:
             self.after_fit.callback(self._leave_fit)
             self.after_fit.enter_context(no_end_of_data_warning())
+            feeds = [feed] if validation_data is None else [feed, validation_data]
+            self.after_fit.enter_context(raise_data_errors(*feeds))
             self.feed = feed
             return super().fit(
                 feed,
@@ -179,7 +194,7 @@ class GenerativeModel(PlayerTraining):
             if sample_weight is not None:
                 raise ValueError("`sample_weight` is not supported. Received: an array")
             x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
-        with no_end_of_data_warning():
+        with no_end_of_data_warning(), raise_data_errors(x):
             return super().evaluate(
                 x,
                 verbose=verbose,
@@ -195,10 +210,20 @@ class GenerativeModel(PlayerTraining):
             x: One batch, as in `fit`.
             y: int labels (B,), for conditional models.
             return_dict: Return a dict of the terms rather than a list.
+
+        Raises:
+            FloatingPointError: As in `fit`; the next call trains on.
         """
-        return super().train_on_batch(
+        self.check_trainable_variables()
+        logs = super().train_on_batch(
             *make_batch(self, x, y, training=True), return_dict=return_dict
         )
+        try:
+            self.raise_if_not_finite()
+        except FloatingPointError:
+            self.faults.clear()
+            raise
+        return logs
 
     def test_on_batch(self, x, y=None, return_dict=False):
         """Evaluates one batch; see `evaluate`.
@@ -296,6 +321,20 @@ class GenerativeModel(PlayerTraining):
     def data_name(self):
         """What served samples are called: "images", or "samples" for vectors."""
         return "images" if len(self.data_shape) == 3 else "samples"
+
+    def export_signatures(self):
+        """What `export` writes: dict of name to `Signature`."""
+        raise NotImplementedError(
+            "Expected a model that defines `export_signatures`, as `LatentModel` does. "
+            f"Received: {type(self).__name__}"
+        )
+
+    def generate(self, num_samples, seed=None):
+        """Draws samples in the data domain."""
+        raise NotImplementedError(
+            "Expected a model that defines `generate`, as `LatentModel` does. "
+            f"Received: {type(self).__name__}"
+        )
 
     def raise_if_not_finite(self):
         """Raises FloatingPointError if a training step met NaN or infinity."""

@@ -1,94 +1,12 @@
 """Brings any source of data to `fit` as checked batches in a reproducible order."""
 
+import contextlib
 import itertools
-from collections.abc import Iterator
 
-import keras
 import numpy as np
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
 from kerasgen import backend
-from kerasgen.datasets.array_dataset import ArrayDataset
-
-
-class ArraySource:
-    """Batches of an `ArrayDataset`, ordered by its seed and the epoch."""
-
-    is_one_shot = False
-
-    def __init__(self, dataset, checked=False):
-        self.dataset = dataset
-        self.checked = checked
-        self.num_batches = len(dataset)
-
-    def settings(self):
-        return {
-            "num_samples": self.dataset.num_samples,
-            "batch_size": self.dataset.batch_size,
-            "seed": self.dataset.seed,
-            "shuffle": self.dataset.shuffle,
-        }
-
-    def peek(self, num_batches):
-        return itertools.islice(self.batches(0, 0), num_batches)
-
-    def batches(self, epoch, start):
-        for index in range(start, self.num_batches):
-            yield _split(self.dataset.get_batch(epoch, index))
-
-
-class PyDatasetSource:
-    """Batches of a user's `keras.utils.PyDataset`, in its own order."""
-
-    checked = False
-    is_one_shot = False
-
-    def __init__(self, dataset):
-        self.dataset = dataset
-        self.num_batches = dataset.num_batches
-
-    def settings(self):
-        return {"num_batches": self.num_batches}
-
-    def peek(self, num_batches):
-        if self.num_batches is not None:
-            num_batches = min(num_batches, self.num_batches)
-        return (_split(self.dataset[index]) for index in range(num_batches))
-
-    def batches(self, epoch, start):
-        self.dataset.on_epoch_begin()
-        for index in itertools.count(start):
-            if index == self.num_batches:
-                break
-            yield _split(self.dataset[index])
-        self.dataset.on_epoch_end()
-
-
-class IterableSource:
-    """Batches of a `tf.data.Dataset`, a torch `DataLoader`, a generator, ...
-
-    A one-shot iterator goes on where the epoch before it ended; any other iterable
-    starts anew each epoch.
-    """
-
-    checked = False
-
-    def __init__(self, iterable):
-        self.iterable = iterable
-        self.is_one_shot = isinstance(iterable, Iterator)
-        self.num_batches = _length(iterable)
-
-    def settings(self):
-        return {"num_batches": self.num_batches}
-
-    def peek(self, num_batches):
-        first = list(itertools.islice(self.iterable, num_batches))
-        if self.is_one_shot:
-            self.iterable = itertools.chain(first, self.iterable)
-        return map(_split, first)
-
-    def batches(self, epoch, start):
-        return map(_split, itertools.islice(self.iterable, start, None))
 
 
 class Feed(DataAdapter):
@@ -130,16 +48,15 @@ class Feed(DataAdapter):
         self.epoch = 0
         self.steps_served = 0
         self.ended_early = False
+        self.is_exhausted = False
         # Steps of the present epoch; known with its last step at the latest.
         self.epoch_length = None
         self._resumed = None
+        # What reading the data raised, if it did; see `raise_data_errors`.
+        self.error = None
         self.first_step = next(self._steps(source.peek(batches_per_step)), None)
         if self.first_step is None:
-            raise ValueError(
-                "Expected data of at least "
-                f"{batches_per_step * min_rows} sample(s) for one training step. "
-                "Received: an empty or smaller data set"
-            )
+            self._raise_too_few()
 
     @property
     def num_batches(self):
@@ -163,17 +80,19 @@ class Feed(DataAdapter):
             "steps_per_epoch": self.steps_per_epoch,
         }
 
-    def resume(self, epoch, start):
+    def resume(self, epoch, start, seed):
         """Lets the next pass be the rest of an epoch.
 
         Args:
             epoch: Epoch, counted from 0.
             start: Train steps of that epoch that are done.
+            seed: The model's, from the checkpoint.
 
         Raises:
             ValueError: The source has no such step.
         """
         self.epoch = epoch
+        self.source.adopt_seed(seed)
         skipped = start
         if self.source.is_one_shot and self.steps_per_epoch is not None:
             # A stream goes on where the epochs before ended.
@@ -210,6 +129,13 @@ class Feed(DataAdapter):
         return self._steps_from(0, 0) if rest is None else rest
 
     def _steps_from(self, start, skipped):
+        try:
+            yield from self._unguarded_steps_from(start, skipped)
+        except Exception as error:
+            self.error = error
+            raise
+
+    def _unguarded_steps_from(self, start, skipped):
         self.steps_served = start
         self.epoch_length = None
         limit = self.steps_per_epoch
@@ -228,9 +154,24 @@ class Feed(DataAdapter):
             following = None if self.steps_served == limit else next(steps, None)
             if following is None:
                 self.epoch_length = self.steps_served
+                self.is_exhausted = self.source.is_exhausted()
             yield step
             step = following
         self.ended_early = self.steps_served < (limit or start + 1)
+
+    def _raise_too_few(self):
+        fewest = self.batches_per_step * self.min_rows
+        sizes = [len(x) for x, _ in self.source.peek(self.batches_per_step)]
+        if self.min_rows > 1 and sum(sizes) >= self.batches_per_step:
+            raise ValueError(
+                f"BatchNormalization cannot train on single samples: expected batches "
+                f"of at least {self.min_rows}, {fewest} samples in a step. "
+                f"Received: batches of {sizes} samples"
+            )
+        raise ValueError(
+            f"Expected data of at least {fewest} sample(s) for one training step. "
+            f"Received: {sum(sizes)} sample(s)"
+        )
 
     def _steps(self, batches):
         k = self.batches_per_step
@@ -259,85 +200,19 @@ class Feed(DataAdapter):
             yield x, labels
 
 
-def make_source(x, y, batch_size, seed, shuffle, spec):
-    """Wraps whatever a user hands to `fit` or `evaluate`.
+@contextlib.contextmanager
+def raise_data_errors(*feeds):
+    """Raises what reading the data raised, where a backend has wrapped it.
+
+    TensorFlow reads in its own threads and turns every exception into one of its own.
 
     Args:
-        x: Array, `PyDataset`, `tf.data.Dataset`, torch `DataLoader`, or an iterable
-            of batches `x` or `(x, labels)`.
-        y: Labels beside an array, else None.
-        batch_size: Samples a batch, for arrays only.
-        seed: Seed of the order of an array.
-        shuffle: Whether an array is shuffled.
-        spec: `DataSpec`; arrays are checked whole, before training.
-
-    Returns:
-        A source: an object with `num_batches` and `batches(epoch, start)`.
-
-    Raises:
-        TypeError: `x` is none of these.
-        ValueError: `y` or `batch_size` was given with a source that has its own.
+        *feeds: `Feed`s that are read within.
     """
-    if _is_array(x):
-        x = spec.check(x)
-        labels = spec.check_labels(y, len(x))
-        return ArraySource(
-            ArrayDataset(
-                x,
-                labels,
-                batch_size=32 if batch_size is None else batch_size,
-                shuffle=shuffle,
-                seed=seed,
-            ),
-            checked=True,
-        )
-    if y is not None or batch_size is not None:
-        raise ValueError(
-            "A dataset brings its own labels and batch size: expected neither `y` nor "
-            f"`batch_size` beside it. Received: x of type {type(x).__name__}, "
-            f"batch_size={batch_size}"
-        )
-    if isinstance(x, ArrayDataset):
-        return ArraySource(x)
-    if isinstance(x, keras.utils.PyDataset):
-        return PyDatasetSource(x)
-    if np.iterable(x) and not isinstance(x, str | bytes | dict):
-        return IterableSource(x)
-    raise TypeError(
-        "Expected an array, a keras.utils.PyDataset, a tf.data.Dataset, a torch "
-        f"DataLoader or an iterable of batches. Received: {type(x).__name__}"
-    )
-
-
-def _is_array(x):
-    return isinstance(x, np.ndarray) or keras.ops.is_tensor(x) or _is_array_like(x)
-
-
-def _is_array_like(x):
-    """Tensors of another framework than Keras's backend, and lists of samples."""
-    if isinstance(x, list):
-        return True
-    return not np.iterable(x) or isinstance(getattr(x, "shape", None), tuple)
-
-
-def _length(iterable):
     try:
-        return len(iterable)
-    except TypeError:
-        return None
-
-
-def _split(batch):
-    if isinstance(batch, dict):
-        raise TypeError(
-            "Expected batches `x` or `(x, labels)`. "
-            f"Received: a dict with keys {sorted(batch)}"
-        )
-    if not isinstance(batch, tuple | list):
-        return np.asarray(batch), None
-    if len(batch) not in (1, 2):
-        raise ValueError(
-            f"Expected batches `x` or `(x, labels)`. Received: {len(batch)} parts"
-        )
-    labels = np.asarray(batch[1]) if len(batch) == 2 else None
-    return np.asarray(batch[0]), labels
+        yield
+    except Exception as error:
+        for feed in feeds:
+            if feed.error is not None and feed.error is not error:
+                raise feed.error from None
+        raise

@@ -9,6 +9,7 @@ from keras import ops
 from kerasgen import losses
 from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.latent_model import LatentModel
+from kerasgen.models.latents import interpolate_latents
 from kerasgen.models.moving_average import MovingAverage
 
 
@@ -25,7 +26,8 @@ class GAN(LatentModel):
     Args:
         generator: Keras model, (B, latent_dim) -> samples in [-1, 1] (B, H, W, C) or
             vectors (B, D).
-        discriminator: Keras model, samples -> logits (B, 1).
+        discriminator: Keras model, samples -> logits (B, 1), or (B, H', W', 1) for
+            patches.
         latent_dim: Size of z, standard normal.
         loss: `kerasgen.losses.AdversarialLoss`, or the name of one there.
         penalties: List of penalties on the discriminator (`kerasgen.penalties`).
@@ -65,6 +67,7 @@ class GAN(LatentModel):
         check_positive_integer("latent_dim", latent_dim)
         check_positive_integer("discriminator_steps", discriminator_steps)
         _check_networks(generator, discriminator, latent_dim)
+        penalties = _check_penalties(penalties)
         if ema_decay is not None and not (
             math.isfinite(ema_decay) and 0 < ema_decay < 1
         ):
@@ -78,7 +81,7 @@ class GAN(LatentModel):
         self.latent_dim = int(latent_dim)
         self.loss = loss
         self.adversarial_loss = adversarial_loss
-        self.penalties = tuple(penalties)
+        self.penalties = penalties
         self.discriminator_steps = int(discriminator_steps)
         self.ema_decay = ema_decay
         self.moving_average = (
@@ -223,17 +226,9 @@ class GAN(LatentModel):
             uint8 (B, num_steps, H, W, C), or float32 for vectors; without B where
             `a` has none.
         """
-        from kerasgen.models.latents import interpolate_latents
-
         path = interpolate_latents(a, b, num_steps, mode, self.latent_dim)
-        flat = path.reshape(-1, self.latent_dim)
-        decode = self.compiled_function("decode", self._decode, bool(use_ema))
-        samples = ops.convert_to_numpy(decode(flat))
-        samples = samples.reshape(*path.shape[:-1], *self.data_shape)
+        samples = self.decode_path(path, use_ema)
         return samples[0] if np.ndim(a) == 1 else samples
-
-    def _decode(self, z, use_ema):
-        return self.to_data_domain(self.decode(z, use_ema))
 
     def _logits(self, x, training=True):
         return ops.cast(self.discriminator(x, training=training), "float32")
@@ -248,7 +243,7 @@ class GAN(LatentModel):
             "penalties": [serialize(penalty) for penalty in self.penalties],
             "discriminator_steps": self.discriminator_steps,
             "ema_decay": self.ema_decay,
-            "seed": self.seed,
+            "seed": self.given_seed,
             "name": self.name,
         }
 
@@ -270,6 +265,12 @@ def _check_networks(generator, discriminator, latent_dim):
                 f"`{name}` is a built keras.Model (Functional, or Sequential with an "
                 f"Input). Received: {network!r}"
             )
+    if generator is discriminator or len(discriminator.outputs) != 1:
+        raise ValueError(
+            "Expected two networks, and one output of logits of the discriminator. "
+            f"Received: {generator.name} and {discriminator.name} with "
+            f"{len(discriminator.outputs)} output(s)"
+        )
     if tuple(generator.input_shape[1:]) != (latent_dim,):
         raise ValueError(
             f"`generator` takes latents of shape (batch, {latent_dim}). "
@@ -280,3 +281,23 @@ def _check_networks(generator, discriminator, latent_dim):
             "The generator makes what the discriminator takes: expected equal shapes. "
             f"Received: {generator.output_shape} and {discriminator.input_shape}"
         )
+
+
+def _check_penalties(penalties):
+    if not isinstance(penalties, list | tuple):
+        raise ValueError(
+            f"`penalties` is a list of penalties. Received: penalties={penalties!r}"
+        )
+    for penalty in penalties:
+        if not callable(penalty) or not isinstance(getattr(penalty, "name", None), str):
+            raise ValueError(
+                "A penalty is an object with a `name`, such as those of "
+                f"kerasgen.penalties. Received: {penalty!r}"
+            )
+    names = [penalty.name for penalty in penalties]
+    if len({*names}) < len(names):
+        raise ValueError(
+            "Expected penalties of different names, under which they are logged and "
+            f"draw their noise. Received: {names}"
+        )
+    return tuple(penalties)

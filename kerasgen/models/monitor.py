@@ -40,11 +40,14 @@ class FitMonitor(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.raise_if_not_finite()
-        if self.feed.ended_early:
+        is_last = epoch + 1 >= self.params["epochs"]
+        if self.feed.ended_early or (self.feed.is_exhausted and not is_last):
+            wanted = self.feed.steps_per_epoch
+            of_how_many = "" if wanted is None else f" of {wanted}"
             warnings.warn(
-                f"The data ended after {self.feed.steps_served} of "
-                f"{self.feed.steps_per_epoch or 'the'} steps in epoch {epoch + 1}; "
-                "training stops after this epoch.",
+                f"The data ended after {self.feed.steps_served}{of_how_many} steps in "
+                f"epoch {epoch + 1} of {self.params['epochs']}; training stops after "
+                "this epoch.",
                 stacklevel=2,
             )
             self.model.stop_training = True

@@ -6,6 +6,7 @@ from keras import ops
 from kerasgen import backend, random
 from kerasgen.models.batch import Batch
 from kerasgen.models.fault_record import FaultRecord, gradient_name
+from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.player_optimizer import (
     PlayerOptimizer,
     resolve_optimizer,
@@ -73,7 +74,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
     def train_batch(self, data):
         batch = self._unpack(data)
-        noise = random.Noise(self.seed, self.training_steps.value, batch.rows)
+        step = self.training_steps.value
+        noise = random.Noise(self.noise_seed.value, step, batch.rows)
         with random.row_scope(batch.rows):
             self.training_step(batch, noise)
         self.training_steps.assign_add(1)
@@ -82,7 +84,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
     def test_batch(self, data):
         batch = self._unpack(data)
-        noise = random.Noise(self.seed, EVALUATION_STEP, batch.rows)
+        noise = random.Noise(self.noise_seed.value, EVALUATION_STEP, batch.rows)
         with random.row_scope(batch.rows):
             self._record(self.evaluation_step(batch, noise), batch)
         return {name: self.trackers[name].result() for name in self.evaluation_terms}
@@ -118,6 +120,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             )
             for player, optimizer in optimizers.items()
         }
+        check_positive_integer("steps_per_execution", steps_per_execution)
         player_optimizer = PlayerOptimizer(players)
         player_optimizer.build_players({p: self._variables_of(p) for p in players})
         super().compile(
@@ -128,6 +131,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             auto_scale_loss=False,
         )
         self._loss_tracker = None
+        self.faults.clear()
         # Callbacks change learning rates; these are the values a run starts with.
         self.optimizer_configs = {
             player: serialize_optimizer(optimizer)
@@ -156,6 +160,21 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             for player, value in config.pop("optimizers").items()
         }
         self.compile_players(optimizers, **config)
+
+    def check_trainable_variables(self):
+        """Raises ValueError if layers were frozen or thawed since `compile`."""
+        for player in self.players:
+            compiled = self.optimizer[player]
+            compiled = getattr(compiled, "inner_optimizer", compiled)
+            built_for = [*map(id, compiled._trainable_variables)]
+            own = self._variables_of(player)
+            if built_for != [*map(id, own)]:
+                raise ValueError(
+                    "Expected the trainable variables of `compile`; compile the model "
+                    f"again after freezing or thawing layers. Received: {len(own)} "
+                    f"trainable variables of the {player}, where there were "
+                    f"{len(built_for)}"
+                )
 
     # Internals.
 

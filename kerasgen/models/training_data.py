@@ -6,8 +6,9 @@ import warnings
 import keras
 import numpy as np
 
-from kerasgen.models.feed import Feed, make_source
+from kerasgen.models.feed import Feed
 from kerasgen.models.inputs import DataSpec, check_positive_integer
+from kerasgen.models.sources import is_array, make_source
 
 
 def make_training_feed(model, x, y, batch_size, shuffle, steps, value_range):
@@ -24,6 +25,32 @@ def make_evaluation_feed(model, x, y, batch_size, steps, value_range):
     spec = DataSpec(model.data_shape, model.num_classes, value_range)
     source = _make_source(model, x, y, batch_size, False, steps, spec)
     return Feed(source, spec, steps_per_epoch=steps, numbered=True)
+
+
+def make_validation_feed(model, data, batch_size, default, steps, value_range):
+    """The feed of `fit`'s validation data.
+
+    Args:
+        model: `GenerativeModel`.
+        data: x, or the tuple (x, y).
+        batch_size: For arrays, or None.
+        default: The batch size of the training data, or None.
+        steps: As in `evaluate`.
+        value_range: As in `evaluate`.
+
+    Raises:
+        ValueError: `data` is a tuple of another length.
+    """
+    if not isinstance(data, tuple):
+        data = (data, None)
+    if len(data) != 2:
+        raise ValueError(
+            "Expected `validation_data` to be x or the tuple (x, y), without weights. "
+            f"Received: a tuple of {len(data)}"
+        )
+    if batch_size is None and is_array(data[0]):
+        batch_size = default
+    return make_evaluation_feed(model, *data, batch_size, steps, value_range)
 
 
 def make_batch(model, x, y, training):

@@ -137,8 +137,8 @@ class VAE(EncodingModel):
         }
 
     def call(self, x, training=False):
-        """Reconstruction of float samples from the posterior mean, model domain."""
-        mean, _ = self.posterior(x, training)
+        """Reconstruction from the posterior mean, in the model domain."""
+        mean, _ = self.posterior(self.to_model_domain(x), training)
         return self.likelihood.mean(self.decoder(mean, training=training))
 
     def decode(self, z, use_ema=True):
@@ -210,7 +210,7 @@ class VAE(EncodingModel):
             "decoder": serialize(self.decoder),
             "likelihood": serialize(self.likelihood),
             "beta": self.beta,
-            "seed": self.seed,
+            "seed": self.given_seed,
             "name": self.name,
         }
 

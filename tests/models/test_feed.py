@@ -124,7 +124,7 @@ def test_a_value_that_is_not_finite_is_named_by_its_sample(images, value):
     with pytest.raises(ValueError, match="in sample 23"):
         make_vae().fit(x, verbose=0)
     batches = (x[i : i + 10] for i in range(0, 40, 10))
-    with pytest.raises(Exception, match="in sample 23"):
+    with pytest.raises(ValueError, match="in sample 23"):
         make_vae().fit(batches, verbose=0)
 
 
@@ -151,7 +151,7 @@ def test_a_bad_value_range_is_refused(images):
 
 
 def test_training_on_single_samples_needs_no_batch_norm(images):
-    with pytest.raises(ValueError, match="at least 2 sample"):
+    with pytest.raises(ValueError, match="BatchNormalization"):
         make_gan().fit(images, batch_size=1, verbose=0)
     make_vae().fit(images[:3], batch_size=1, verbose=0)
 
@@ -203,7 +203,7 @@ def test_the_order_of_an_array_depends_on_seed_and_epoch(images):
     weights = trained_weights(images, batch_size=16, epochs=2)
     assert_equal_weights(trained_weights(images, batch_size=16, epochs=2), weights)
     other = make_vae()
-    other.seed = 2
+    other.noise_seed.assign(2)
     other.fit(images, batch_size=16, epochs=2, verbose=0)
     assert any(
         (a != b).any() for a, b in zip(other.get_weights(), weights, strict=True)

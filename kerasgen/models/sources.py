@@ -1,0 +1,199 @@
+"""Where a user's data comes from: arrays, datasets, loaders, generators."""
+
+import itertools
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from kerasgen.datasets.array_dataset import ArrayDataset
+
+
+class Source:
+    """Base: `num_batches`, `settings()`, `peek(num_batches)`, `batches(epoch, start)`.
+
+    Attributes:
+        checked: Whether the data has been checked whole.
+        is_one_shot: Whether an epoch goes on where the one before ended.
+    """
+
+    checked = False
+    is_one_shot = False
+
+    def adopt_seed(self, seed):
+        """Takes the seed of a model whose checkpoint was loaded."""
+
+    def is_exhausted(self):
+        """Whether no epoch can follow."""
+        return False
+
+
+class ArraySource(Source):
+    """Batches of an `ArrayDataset`, ordered by its seed and the epoch.
+
+    Args:
+        dataset: `ArrayDataset`.
+        is_own: Whether `fit` made it of an array: then that is checked already, and
+            the seed is the model's, which a resumed run takes from its checkpoint.
+    """
+
+    def __init__(self, dataset, is_own=False):
+        self.dataset = dataset
+        self.checked = is_own
+        self.num_batches = len(dataset)
+
+    def settings(self):
+        return {
+            "num_samples": self.dataset.num_samples,
+            "batch_size": self.dataset.batch_size,
+            "seed": None if self.checked else self.dataset.seed,
+            "shuffle": self.dataset.shuffle,
+        }
+
+    def adopt_seed(self, seed):
+        if self.checked:
+            self.dataset.seed = seed
+
+    def peek(self, num_batches):
+        return itertools.islice(self.batches(0, 0), num_batches)
+
+    def batches(self, epoch, start):
+        for index in range(start, self.num_batches):
+            yield _split(self.dataset.get_batch(epoch, index))
+
+
+class PyDatasetSource(Source):
+    """Batches of a user's `keras.utils.PyDataset`, in its own order."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        self.num_batches = dataset.num_batches
+
+    def settings(self):
+        return {"num_batches": self.num_batches}
+
+    def peek(self, num_batches):
+        if self.num_batches is not None:
+            num_batches = min(num_batches, self.num_batches)
+        return (_split(self.dataset[index]) for index in range(num_batches))
+
+    def batches(self, epoch, start):
+        self.dataset.on_epoch_begin()
+        for index in itertools.count(start):
+            if index == self.num_batches:
+                break
+            yield _split(self.dataset[index])
+        self.dataset.on_epoch_end()
+
+
+class IterableSource(Source):
+    """Batches of a `tf.data.Dataset`, a torch `DataLoader`, a generator, ...
+
+    A one-shot iterator goes on where the epoch before it ended; any other iterable
+    starts anew each epoch.
+    """
+
+    def __init__(self, iterable):
+        self.iterable = iterable
+        self.is_one_shot = isinstance(iterable, Iterator)
+        self.num_batches = _length(iterable)
+
+    def settings(self):
+        return {"num_batches": self.num_batches}
+
+    def peek(self, num_batches):
+        first = list(itertools.islice(self.iterable, num_batches))
+        if self.is_one_shot:
+            self.iterable = itertools.chain(first, self.iterable)
+        return map(_split, first)
+
+    def batches(self, epoch, start):
+        return map(_split, itertools.islice(self.iterable, start, None))
+
+    def is_exhausted(self):
+        return self.is_one_shot and not list(self.peek(1))
+
+
+def make_source(x, y, batch_size, seed, shuffle, spec):
+    """Wraps whatever a user hands to `fit` or `evaluate`.
+
+    Args:
+        x: Array, `PyDataset`, `tf.data.Dataset`, torch `DataLoader`, or an iterable
+            of batches `x` or `(x, labels)`.
+        y: Labels beside an array, else None.
+        batch_size: Samples a batch, for arrays only.
+        seed: Seed of the order of an array.
+        shuffle: Whether an array is shuffled.
+        spec: `DataSpec`; arrays are checked whole, before training.
+
+    Returns:
+        A source: an object with `num_batches` and `batches(epoch, start)`.
+
+    Raises:
+        TypeError: `x` is none of these.
+        ValueError: `y` or `batch_size` was given with a source that has its own.
+    """
+    if is_array(x):
+        x = spec.check(x)
+        labels = spec.check_labels(y, len(x))
+        return ArraySource(
+            ArrayDataset(
+                x,
+                labels,
+                batch_size=32 if batch_size is None else batch_size,
+                shuffle=shuffle,
+                seed=seed,
+            ),
+            is_own=True,
+        )
+    if y is not None or batch_size is not None:
+        raise ValueError(
+            "A dataset brings its own labels and batch size: expected neither `y` nor "
+            f"`batch_size` beside it. Received: x of type {type(x).__name__}, "
+            f"batch_size={batch_size}"
+        )
+    if isinstance(x, ArrayDataset):
+        return ArraySource(x)
+    if isinstance(x, keras.utils.PyDataset):
+        return PyDatasetSource(x)
+    if np.iterable(x) and not isinstance(x, str | bytes | dict):
+        return IterableSource(x)
+    raise TypeError(
+        "Expected an array, a keras.utils.PyDataset, a tf.data.Dataset, a torch "
+        f"DataLoader or an iterable of batches. Received: {type(x).__name__}"
+    )
+
+
+def is_array(x):
+    """Whether `fit` takes `x` as one array of samples rather than as batches."""
+    return isinstance(x, np.ndarray) or keras.ops.is_tensor(x) or _is_array_like(x)
+
+
+def _is_array_like(x):
+    """Tensors of another framework than Keras's backend, and lists of samples."""
+    if isinstance(x, list):
+        return True
+    return not np.iterable(x) or isinstance(getattr(x, "shape", None), tuple)
+
+
+def _length(iterable):
+    try:
+        return len(iterable)
+    except TypeError:
+        return None
+
+
+def _split(batch):
+    if isinstance(batch, dict):
+        raise TypeError(
+            "Expected batches `x` or `(x, labels)`. "
+            f"Received: a dict with keys {sorted(batch)}"
+        )
+    if not isinstance(batch, tuple | list):
+        return np.asarray(batch), None
+    if len(batch) not in (1, 2):
+        raise ValueError(
+            f"Expected batches `x` or `(x, labels)`. Received: {len(batch)} parts"
+        )
+    labels = np.asarray(batch[1]) if len(batch) == 2 else None
+    return np.asarray(batch[0]), labels

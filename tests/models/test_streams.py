@@ -1,0 +1,90 @@
+"""Sources of unknown length: bad batches in their midst, and their end."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgen
+
+SHAPE = (8, 8, 1)
+GOOD = np.random.RandomState(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
+
+
+def make_vae():
+    keras.utils.set_random_seed(0)
+    vae = kerasgen.models.dense_vae(SHAPE, latent_dim=2, hidden=(8,), seed=1)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    return vae
+
+
+def with_nan(x):
+    x[2, 3, 4] = np.nan
+    return x
+
+
+def disk_error(x):
+    raise OSError("the disk is gone")
+
+
+BAD = {
+    "nan": (with_nan, ValueError, "in sample 34"),
+    "shape": (lambda x: x[:, :4], ValueError, r"shape=\(8, 4, 8, 1\)"),
+    "range": (lambda x: x * 100, ValueError, "Received: float32 values in"),
+    "dtype": (lambda x: x.astype("int64"), TypeError, "dtype=int64"),
+    "other dtype": (lambda x: np.zeros(x.shape, "uint8"), TypeError, "one dtype"),
+    "own error": (disk_error, OSError, "the disk is gone"),
+}
+
+
+def stream(change):
+    for _ in range(4):
+        yield GOOD
+    yield change(GOOD.copy())
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_batch_in_a_stream_raises_one_type_on_every_backend(kind):
+    change, error, message = BAD[kind]
+    vae = make_vae()
+    with pytest.raises(error, match=message) as raised:
+        vae.fit(stream(change), verbose=0)
+    assert raised.type is error
+    assert len(str(raised.value).splitlines()) == 1
+    with pytest.raises(error, match=message) as raised:
+        vae.fit(GOOD, validation_data=stream(change), verbose=0)
+    assert raised.type is error
+    if kind != "other dtype":
+        with pytest.raises(error, match=message) as raised:
+            vae.evaluate(stream(change), verbose=0)
+        assert raised.type is error
+
+
+def test_a_stream_ends_training_after_the_epoch_in_which_it_ended():
+    history, messages = fit_recorded(make_vae(), (GOOD for _ in range(4)), epochs=3)
+    assert history.epoch == [0] and len(history.history["loss"]) == 1
+    assert any("ended after 4 steps in epoch 1 of 3" in m for m in messages)
+
+
+def test_a_stream_that_ends_with_an_epoch_starts_no_empty_one():
+    vae = make_vae()
+    stream = (GOOD for _ in range(4))
+    history, messages = fit_recorded(vae, stream, epochs=5, steps_per_epoch=2)
+    assert history.epoch == [0, 1]
+    assert int(keras.ops.convert_to_numpy(vae.training_steps)) == 4
+    assert any("ended after 2 of 2 steps in epoch 2 of 5" in m for m in messages)
+
+
+def fit_recorded(model, *arguments, **options):
+    """The history of `fit`, and the messages of its warnings."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        history = model.fit(*arguments, **options, verbose=0)
+    return history, [str(w.message) for w in caught if w.category is UserWarning]
+
+
+def test_a_stream_of_just_the_right_length_warns_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        make_vae().fit((GOOD for _ in range(4)), epochs=2, steps_per_epoch=2, verbose=0)
