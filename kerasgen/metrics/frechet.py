@@ -10,6 +10,8 @@ formed. Three ways to it, all float64 and exact up to rounding:
 - eigendecomposition of both covariances, for the rest: constant or dependent features.
 """
 
+import warnings
+
 import numpy as np
 import scipy.linalg
 
@@ -137,6 +139,12 @@ def frechet_distance(mu1, sigma1, mu2, sigma2):
 
 
 def _distance(difference, traces, trace_sqrt):
+    if not traces:
+        warnings.warn(
+            "Both sets of features are constant: no covariance to compare, and the "
+            "distance is that of the means alone.",
+            stacklevel=3,
+        )
     return max(float(difference @ difference + traces - 2.0 * trace_sqrt), 0.0)
 
 

@@ -89,14 +89,8 @@ class EncodingModel(LatentModel):
             mode,
             self.latent_dim,
         )
-        decode = self.compiled_function("decode", self.decode_tensor)
-        samples = ops.convert_to_numpy(decode(path.reshape(-1, self.latent_dim)))
-        samples = samples.reshape(*path.shape[:-1], *self.data_shape)
+        samples = self.decode_path(path)
         return samples[0] if is_single else samples
-
-    def decode_tensor(self, z):
-        """Latents to the data domain, tensors to tensors, for graphs."""
-        return self.to_data_domain(self.decode(z))
 
     def export_signatures(self):
         """Adds "encode" (mean and log_var) and "reconstruct" to the base's."""

@@ -85,6 +85,11 @@ class DataSpec:
 
     def _to_model_domain(self, x, low, high):
         if not self.is_image:
+            if max(abs(low), abs(high)) > float(np.finfo(np.float32).max):
+                raise ValueError(
+                    "Expected values that float32 can hold. "
+                    f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
+                )
             return x.astype(np.float32, copy=False)
         if self.value_range is None:
             if low < -1 - FLOAT_TOLERANCE or high > 1 + FLOAT_TOLERANCE or low >= 0:
@@ -159,12 +164,16 @@ def to_uint8(x):
 
 def check_positive_integer(name, value):
     """Raises ValueError unless `value` is an integer of at least 1."""
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | np.integer)
-        or int(value) < 1
-    ):
-        raise ValueError(f"`{name}` is an integer >= 1. Received: {name}={value!r}")
+    check_integer(name, value, 1)
+
+
+def check_integer(name, value, minimum):
+    """Raises ValueError unless `value` is an integer of at least `minimum`."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_integer or value < minimum:
+        raise ValueError(
+            f"`{name}` is an integer >= {minimum}. Received: {name}={value!r}"
+        )
 
 
 def _join(shape):

@@ -48,9 +48,10 @@ class LatentModel(GenerativeModel):
         """
         check_positive_integer("num_samples", num_samples)
         check_positive_integer("batch_size", batch_size)
-        if not (np.isfinite(temperature) and temperature > 0):
+        is_number = isinstance(temperature, int | float | np.number)
+        if not (is_number and np.isfinite(temperature) and temperature > 0):
             raise ValueError(
-                f"`temperature` is a finite number > 0. Received: {temperature}"
+                f"`temperature` is a finite number > 0. Received: {temperature!r}"
             )
         if labels is not None and self.num_classes is None:
             raise ValueError(
@@ -72,6 +73,29 @@ class LatentModel(GenerativeModel):
     def _sample(self, rows, seed, temperature, use_ema):
         noise = random.Noise(seed, GENERATION_STEP, rows)
         z = self.sample_latents(noise) * temperature
+        return self.decode_tensor(z, use_ema)
+
+    def decode_path(self, path, use_ema=True, batch_size=256):
+        """Samples of latents, in the data domain.
+
+        Args:
+            path: float32 array (..., latent_dim).
+            use_ema: As in `generate`.
+            batch_size: Samples computed at once.
+
+        Returns:
+            uint8 array (..., H, W, C), or float32 for vectors.
+        """
+        decode = self.compiled_function("decode", self.decode_tensor, bool(use_ema))
+        flat = path.reshape(-1, self.latent_dim)
+        parts = [
+            ops.convert_to_numpy(decode(flat[start : start + batch_size]))
+            for start in range(0, len(flat), batch_size)
+        ]
+        return np.concatenate(parts).reshape(*path.shape[:-1], *self.data_shape)
+
+    def decode_tensor(self, z, use_ema=True):
+        """Latents to the data domain, tensors to tensors, for graphs."""
         return self.to_data_domain(self.decode(z, use_ema))
 
     def sample_latents(self, noise):
@@ -97,7 +121,7 @@ class LatentModel(GenerativeModel):
         }
 
     def _serve(self, z):
-        return {self.data_name: self.to_data_domain(self.decode(z, True))}
+        return {self.data_name: self.decode_tensor(z)}
 
     def _serve_samples(self, num, seed):
         rows = ops.arange(num, dtype="int32")

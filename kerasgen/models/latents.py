@@ -36,6 +36,8 @@ def interpolate_latents(a, b, num_steps, mode, latent_dim):
             f"Expected two arrays of latents of shape (num, {latent_dim}). "
             f"Received: {a.shape} and {b.shape}"
         )
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError("Expected finite latents. Received: NaN or infinity")
     t = np.linspace(0.0, 1.0, num_steps)[None, :, None]
     a, b = a[:, None], b[:, None]
     line = (1.0 - t) * a + t * b

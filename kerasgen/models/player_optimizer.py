@@ -123,14 +123,18 @@ def resolve_optimizer(name, optimizer, scale_loss):
         ValueError: The learning rate is not a finite number >= 0, or a momentum
             coefficient lies outside [0, 1).
     """
+    if optimizer is None:
+        raise ValueError(f"Expected a Keras optimizer for `{name}`. Received: None")
     optimizer = keras.optimizers.get(optimizer)
     config = optimizer.get_config()
     config = config.get("inner_optimizer", {}).get("config", config)
-    rate = config.get("learning_rate")
-    if isinstance(rate, int | float) and not (math.isfinite(rate) and rate >= 0):
-        raise ValueError(
-            f"`{name}` needs a finite learning rate >= 0. Received: {rate}"
-        )
+    for step, rate in _learning_rates(optimizer):
+        if not (math.isfinite(rate) and rate >= 0):
+            raise ValueError(
+                f"`{name}` needs a finite learning rate >= 0"
+                + ("" if step is None else f" at step {step} of its schedule")
+                + f". Received: {rate}"
+            )
     for coefficient in ("beta_1", "beta_2", "momentum", "rho"):
         value = config.get(coefficient)
         if value is not None and not 0 <= value < 1:
@@ -141,3 +145,12 @@ def resolve_optimizer(name, optimizer, scale_loss):
     if scale_loss and not is_scaled:
         return keras.optimizers.LossScaleOptimizer(optimizer)
     return optimizer
+
+
+def _learning_rates(optimizer):
+    """Pairs of step, None for a constant rate, and learning rate to check."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    schedule = inner._learning_rate
+    if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
+        return [(step, float(schedule(step))) for step in (0, 1, 1000)]
+    return [(None, float(inner.learning_rate))]

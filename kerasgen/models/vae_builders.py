@@ -38,6 +38,13 @@ def dense_vae(
         ValueError: An argument is out of its range.
     """
     check_positive_integer("latent_dim", latent_dim)
+    if not isinstance(data_shape, list | tuple) or len(data_shape) not in (1, 3):
+        raise ValueError(
+            "`data_shape` is (height, width, channels) or (features,). "
+            f"Received: data_shape={data_shape!r}"
+        )
+    for size in data_shape:
+        check_positive_integer("data_shape", size)
     for index, units in enumerate(hidden):
         check_positive_integer(f"hidden[{index}]", units)
     likelihood = likelihoods.get(likelihood)

@@ -14,7 +14,7 @@ def check_image_shape(image_shape):
     Raises:
         ValueError: Another rank, size or number of channels.
     """
-    shape = tuple(image_shape)
+    shape = tuple(image_shape) if isinstance(image_shape, list | tuple) else ()
     if (
         len(shape) != 3
         or not all(isinstance(size, int) for size in shape)

@@ -117,7 +117,8 @@ def test_scale_invariance(features):
 
 class TestDegenerateCovariance:
     def test_both_sets_constant(self):
-        value = fid(np.zeros((100, 8)), np.full((50, 8), 2.0))
+        with pytest.warns(UserWarning, match="are constant"):
+            value = fid(np.zeros((100, 8)), np.full((50, 8), 2.0))
         assert value == pytest.approx(8 * 4.0, rel=1e-14)
 
     def test_one_set_constant(self, features):
