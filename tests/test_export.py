@@ -378,6 +378,18 @@ def test_bad_requests_are_refused_and_good_ones_still_answered(server, data):
     assert not server.refusals
 
 
+def test_a_seed_gives_the_same_bytes_after_a_restart(server):
+    again = Server(server.folder)
+    num, seed = NUM_AND_SEED[0]
+    request = {"num": np.int32(num), "seed": np.int64(seed)}
+    for name in ("gan", "vae"):
+        again.ask(f"{name}/1", "generate", f"{name} {num} {seed}", **request)
+    again.run()
+    assert len(again.outputs) == 2
+    for key, samples in again.outputs.items():
+        assert samples.tobytes() == server.outputs[key].tobytes()
+
+
 def test_only_what_is_served_is_written(server, gan):
     written = sum(f.stat().st_size for f in server.folder.glob("gan/1/variables/*"))
     weights = 4 * gan.moving_average.network.count_params()

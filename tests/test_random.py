@@ -6,7 +6,7 @@ import pytest
 from keras import ops
 from scipy import stats
 
-from kerasgen import backend, random
+from kerasgen import backend, random, seeds
 from tests import noise_oracle
 
 ROWS = np.array([0, 1, 2, 3, 1000, 2**31 - 1], np.int32)
@@ -17,7 +17,7 @@ def to_words(tensor):
 
 
 def to_tensor(word):
-    return ops.convert_to_tensor(random.seed_word(word))
+    return ops.convert_to_tensor(seeds.seed_word(word))
 
 
 def compile_with_xla(fn):
@@ -97,7 +97,7 @@ def test_draws_equal_numpy_eagerly_and_compiled(runner):
         )
 
     seed, step = 0xFEDCBA98, 123456
-    args = [random.seed_word(seed), np.int32(step), ROWS, laps]
+    args = [seeds.seed_word(seed), np.int32(step), ROWS, laps]
     got = RUNNERS[runner](draw)(*map(ops.convert_to_tensor, args))
     key, bits, uniform, normal = map(ops.convert_to_numpy, got)
     expected = noise_oracle.key(seed, "latent", step, 2)
@@ -264,7 +264,7 @@ def test_laps_never_repeat_numbers(num):
 @pytest.mark.parametrize("seed", [-1, 2**32, True, 0.5, "0", None])
 def test_bad_seeds_are_named(seed):
     with pytest.raises(ValueError, match=r"Received: seed="):
-        random.check_seed(seed)
+        seeds.check_seed(seed)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, True])
@@ -275,11 +275,11 @@ def test_a_key_checks_python_seeds(seed):
 
 def test_fresh_seeds_follow_set_random_seed():
     keras.utils.set_random_seed(3)
-    first = [random.make_seed() for _ in range(3)]
+    first = [seeds.make_seed() for _ in range(3)]
     keras.utils.set_random_seed(3)
-    assert [random.make_seed() for _ in range(3)] == first
+    assert [seeds.make_seed() for _ in range(3)] == first
     assert len(set(first)) == 3
-    assert all(random.check_seed(seed) == seed for seed in first)
+    assert all(seeds.check_seed(seed) == seed for seed in first)
 
 
 def test_stream_ids_are_signed_crc32():

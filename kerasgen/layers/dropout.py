@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen import random
+from kerasgen import random, seeds
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -54,7 +54,7 @@ class Dropout(keras.layers.Layer):
             raise ValueError(f"`rate` is a float in [0, 1). Received: rate={rate!r}")
         self.rate = float(rate)
         self._given_seed = seed
-        self._seed = random.add_seed(self, seed)
+        self._seed = seeds.add_seed(self, seed)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         if any(n is not None and n < 1 for n in self.noise_shape or ()):
             raise ValueError(
@@ -66,7 +66,7 @@ class Dropout(keras.layers.Layer):
     @property
     def seed(self):
         """The seed, given, drawn or loaded: integer in [0, 2**32)."""
-        return random.seed_of_word(ops.convert_to_numpy(self._seed))
+        return seeds.seed_of_word(ops.convert_to_numpy(self._seed))
 
     def build(self, input_shape):
         """Creates the counter of training calls.

@@ -6,7 +6,7 @@ import warnings
 import keras
 from keras import ops
 
-from kerasgen import backend, random
+from kerasgen import backend, seeds
 from kerasgen.models.feed import Feed, raise_data_errors
 from kerasgen.models.inputs import check_integer, check_positive_integer
 from kerasgen.models.monitor import FitMonitor
@@ -50,12 +50,12 @@ class GenerativeModel(PlayerTraining):
     def __init__(self, seed=None, name=None):
         super().__init__(name=name)
         self.given_seed = seed
-        self.noise_seed = random.add_seed(self, seed)
+        self.noise_seed = seeds.add_seed(self, seed)
 
     @property
     def seed(self):
         """The seed, given, drawn or loaded: integer in [0, 2**32)."""
-        return random.seed_of_word(backend.peek(self, self.noise_seed))
+        return seeds.seed_of_word(backend.peek(self, self.noise_seed))
 
     # Keras's verbs.
 

@@ -5,7 +5,7 @@ import secrets
 import numpy as np
 from keras import ops
 
-from kerasgen import random
+from kerasgen import random, seeds
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.signatures import Signature, TensorInput
@@ -58,14 +58,14 @@ class LatentModel(GenerativeModel):
                 "This model is unconditional: expected labels=None. "
                 f"Received: labels of type {type(labels).__name__}"
             )
-        seed = secrets.randbits(32) if seed is None else random.check_seed(seed)
+        seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
         size = min(num_samples, batch_size)
         sample = self.compiled_function("sample", self._sample, bool(use_ema))
         parts = []
         for start in range(0, num_samples, size):
             rows = np.arange(start, start + size, dtype=np.int32)
             part = sample(
-                rows, random.seed_word(seed), np.asarray(temperature, np.float32)
+                rows, seeds.seed_word(seed), np.asarray(temperature, np.float32)
             )
             parts.append(ops.convert_to_numpy(part))
         return np.concatenate(parts)[:num_samples]
@@ -125,7 +125,7 @@ class LatentModel(GenerativeModel):
 
     def _serve_samples(self, num, seed):
         rows = ops.arange(num, dtype="int32")
-        # The cast keeps the low 32 bits, as `random.seed_word` does.
+        # The cast keeps the low 32 bits, as `seeds.seed_word` does.
         samples = self._sample(rows, ops.cast(seed, "int32"), 1.0, True)
         return {self.data_name: samples}
 

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from kerasgen import random
+from kerasgen import random, seeds
 from kerasgen.models.inputs import check_positive_integer
 
 LIKELIHOOD_STEP = -3
@@ -29,7 +29,7 @@ def likelihood_bounds(vae, x, num_samples, seed, value_range):
     Reference: Burda et al. 2016, "Importance Weighted Autoencoders", equation 8.
     """
     check_positive_integer("num_samples", num_samples)
-    seed = random.seed_word(random.check_seed(seed))
+    seed = seeds.seed_word(seeds.check_seed(seed))
     compiled = vae.compiled_function(
         "log_weights", lambda *tensors: _log_weights(vae, *tensors)
     )
