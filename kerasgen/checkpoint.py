@@ -26,6 +26,7 @@ from kerasgen.files import (
     temporary_path,
     write_and_sync,
 )
+from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.run_settings import first_difference
 
 FORMAT = 1
@@ -60,8 +61,7 @@ class CheckpointFolder:
     """
 
     def __init__(self, path, keep=2):
-        if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
-            raise ValueError(f"`keep` is an integer >= 1. Received: keep={keep!r}")
+        check_positive_integer("keep", keep)
         self.path = Path(path)
         self.keep = keep
         self._lock = None

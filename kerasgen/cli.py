@@ -1,6 +1,7 @@
 """The command line: list, info, generate, train, export."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from rich.table import Table
 
 from kerasgen import _launch, plot, presets
 from kerasgen.checkpoint import CheckpointError
+from kerasgen.export_process import ExportError
 from kerasgen.locations import import_training
 
 USER_ERRORS = (
@@ -20,12 +22,12 @@ USER_ERRORS = (
     OSError,
     FloatingPointError,
     CheckpointError,
+    ExportError,
     presets.PresetError,
 )
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     help="Generative models: list, sample, train and export them.",
 )
@@ -53,8 +55,11 @@ def list_command(backend: Backend = None):
     table = Table("preset", "what it is", "measured")
     for name in presets.list_presets():
         card = presets.preset_card(name)
-        measured = ", ".join(f"{k} {v['value']}" for k, v in card["metrics"].items())
-        table.add_row(name, card["description"], measured)
+        metrics = card.get("metrics", {})
+        measured = ", ".join(
+            f"{key} {entry['value']}" for key, entry in metrics.items()
+        )
+        table.add_row(name, card.get("description", ""), measured)
     Console().print(table)
     names = import_training("recipe").recipe_names()
     typer.echo(f"Recipes: {', '.join(names)}")
@@ -157,8 +162,13 @@ def _load(name):
 
 def main():
     """Runs the command; errors of the user are one line and exit code 2."""
+    # TensorFlow Datasets says through it what the error's one line says again.
+    logging.getLogger("absl").setLevel(logging.ERROR)
     try:
-        sys.exit(app(standalone_mode=False))
+        sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
+    except typer.Abort:
+        typer.echo("kerasgen: interrupted", err=True)
+        sys.exit(130)
     except typer.exceptions.TyperException as error:
         message = error.format_message()
     except USER_ERRORS as error:

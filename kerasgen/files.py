@@ -1,18 +1,111 @@
-"""Files and folders that are either whole or not there."""
+"""Files and folders: written whole or not at all, and checked when they are read."""
 
 import contextlib
+import json
 import os
 import shutil
 import uuid
 from pathlib import Path
 
 import filelock
+import jsonschema
 
-STAGING_PREFIX = ".tmp-kerasgen-export-"
+# Neither starts with the other: what one sweeps up, the other must not lose.
+STAGING_PREFIX = ".staging-kerasgen-"
+TEMPORARY_PREFIX = ".tmp-kerasgen-"
 LOCK = ".lock"
 REPLACED = "replaced"
+LONGEST_QUOTE = 200  # characters of a wrong value in a message
 
-TEMPORARY_PREFIX = ".tmp-kerasgen-"
+
+def check_folder_path(path):
+    """The path of a folder that a caller named.
+
+    Args:
+        path: String or `pathlib.Path`.
+
+    Returns:
+        `pathlib.Path`.
+
+    Raises:
+        ValueError: The path is empty; `Path("")` would be the current folder.
+    """
+    if str(path) == "":
+        raise ValueError(
+            f"Expected the path of a folder; '.' is the current one. Received: {path!r}"
+        )
+    return Path(path)
+
+
+def make_folder(path, purpose):
+    """Creates a folder where it is missing, and makes sure that it can be written.
+
+    Args:
+        path: `pathlib.Path`.
+        purpose: What it is for, as the message says it: "sample grids".
+
+    Raises:
+        OSError: It is a file, or cannot be created or written.
+    """
+    expected = f"Expected a folder for {purpose} that can be written"
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise type(error)(f"{expected}. Received: {path} ({error.strerror})") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise PermissionError(f"{expected}. Received: {path}")
+
+
+def read_json(path, schema):
+    """Reads a JSON file and checks what it holds.
+
+    Args:
+        path: File.
+        schema: JSON Schema, a dict.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: The file is missing, is no JSON, or does not fit the schema; names
+            the file and the field.
+    """
+    try:
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ValueError(f"Expected a JSON file. Received: {path} ({error})") from error
+    check_json(value, schema, path)
+    return value
+
+
+def check_json(value, schema, source):
+    """Checks a JSON value against a schema.
+
+    Args:
+        value: JSON value.
+        schema: JSON Schema, a dict.
+        source: Where the value is from, for the message.
+
+    Raises:
+        ValueError: The value does not fit; names the source and the field.
+    """
+    validator = jsonschema.Draft202012Validator(schema)
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    if error is None:
+        return
+    field = error.json_path.removeprefix("$").removeprefix(".")
+    where = f"{field} of {source}" if field else source
+    wanted = error.validator_value
+    expected = {
+        "type": f"to be of type {wanted}",
+        "required": f"to have {wanted}",
+        "pattern": f"to match {wanted!r}",
+        "minimum": f"to be at least {wanted}",
+    }.get(error.validator, f"to fit {error.validator} {wanted!r}")
+    quote = repr(error.instance)
+    if len(quote) > LONGEST_QUOTE:
+        quote = f"{quote[:LONGEST_QUOTE]}..."
+    raise ValueError(f"Expected {where} {expected}. Received: {quote}")
 
 
 def write_atomically(path, data):

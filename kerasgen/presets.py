@@ -13,7 +13,12 @@ from pathlib import Path
 
 import keras
 
-from kerasgen.files import write_atomically
+from kerasgen.files import (
+    check_folder_path,
+    check_json,
+    read_json,
+    write_atomically,
+)
 from kerasgen.locations import zoo_folder
 from kerasgen.models.base import GenerativeModel
 from kerasgen.version import __version__
@@ -27,6 +32,63 @@ from kerasgen.weights_file import (
 
 FORMAT = 1
 NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
+
+# What may be said of every format, newer ones too.
+FORMAT_SCHEMA = {
+    "type": "object",
+    "required": ["preset_format", "kerasgen"],
+    "properties": {
+        "preset_format": {"type": "integer", "minimum": 1},
+        "kerasgen": {"type": "string"},
+    },
+}
+CONFIG_SCHEMA = {
+    "type": "object",
+    "required": ["weights", "variables", "model"],
+    "properties": {
+        "weights": {
+            "type": "object",
+            "required": ["file", "bytes", "sha256"],
+            "properties": {
+                # A plain name: a preset reads nothing outside its folder.
+                "file": {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]*$"},
+                "bytes": {"type": "integer", "minimum": 0},
+                "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+            },
+        },
+        "variables": {
+            "type": "object",
+            "additionalProperties": {"type": "array", "items": {"type": "array"}},
+        },
+        "model": {"type": "object", "required": ["class_name", "config"]},
+    },
+}
+CARD_SCHEMA = {
+    "type": "object",
+    "required": ["name"],
+    "properties": {
+        **dict.fromkeys(
+            ["name", "description", "family", "dataset", "split", "recipe", "backend"],
+            {"type": "string"},
+        ),
+        "paper": {"type": ["string", "null"]},
+        "parameters": {"type": "object"},
+        "versions": {"type": "object"},
+        "extractor": {"type": "object", "required": ["name", "weights_sha256"]},
+        "training_seconds": {"type": "number", "minimum": 0},
+        "metrics": {
+            "type": "object",
+            "additionalProperties": {
+                "type": "object",
+                "required": ["value", "protocol"],
+                "properties": {
+                    "value": {"type": "number"},
+                    "protocol": {"type": "string"},
+                },
+            },
+        },
+    },
+}
 
 
 def list_presets():
@@ -54,7 +116,23 @@ def preset_card(name):
         ValueError: There is no such preset.
         PresetError: The card cannot be read.
     """
-    return _read_json(preset_folder(name) / "card.json")
+    return _read(preset_folder(name) / "card.json", CARD_SCHEMA)
+
+
+def preset_digest(name):
+    """The sha256 that a preset's weights must have.
+
+    Args:
+        name: Name of a zoo preset, or path of a preset folder.
+
+    Returns:
+        String of 64 hexadecimal digits.
+
+    Raises:
+        ValueError: There is no such preset.
+        PresetError: Its config.json cannot be read.
+    """
+    return _read_config(preset_folder(name))["weights"]["sha256"]
 
 
 def preset_folder(name):
@@ -109,16 +187,10 @@ def from_preset(name):
     (2, 8, 8, 1)
     """
     folder = preset_folder(name)
-    config = _read_json(folder / "config.json")
-    if config["preset_format"] > FORMAT:
-        raise PresetError(
-            f"Expected preset format {FORMAT} or older. Received: format "
-            f"{config['preset_format']} in {folder}, which needs kerasgen "
-            f"{config['kerasgen']} or newer"
-        )
+    config = _read_config(folder)
     path = folder / config["weights"]["file"]
     data = read_weights(path, config["weights"]["sha256"], config["weights"]["bytes"])
-    model = keras.saving.deserialize_keras_object(config["model"])
+    model = _build_model(config["model"], folder)
     networks = _networks_of(model)
     if describe_weights(networks) != config["variables"]:
         raise PresetError(
@@ -135,22 +207,26 @@ def save_to_preset(model, path, **card):
     Args:
         model: `GenerativeModel`, or a built Keras model.
         path: Folder to write; files of an earlier preset there are replaced.
-        **card: Fields of card.json, JSON values.
+        **card: Fields of card.json, JSON values. `metrics` is a dict of name to
+            `{"value": number, "protocol": string}`; `name` is the folder's by default.
 
     Returns:
         `pathlib.Path` of the folder.
 
     Raises:
+        TypeError: The card has a value that JSON does not know.
+        ValueError: The path is empty, or the card's fields are not such.
         OSError: The folder cannot be written.
     """
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = check_folder_path(path)
+    card = {"name": folder.resolve().name, **card}
+    check_json(card, CARD_SCHEMA, "the card")
+    card_data = _to_json(card)
     model_config = keras.saving.serialize_keras_object(model)
     for key in ("compile_config", "build_config"):
         model_config.pop(key, None)
     networks = _networks_of(model)
     data = encode_weights(networks)
-    write_atomically(folder / "model.weights.h5", data)
     config = {
         "preset_format": FORMAT,
         "kerasgen": __version__,
@@ -163,8 +239,11 @@ def save_to_preset(model, path, **card):
         "variables": describe_weights(networks),
         "model": model_config,
     }
-    write_atomically(folder / "card.json", _to_json({"name": folder.name, **card}))
-    write_atomically(folder / "config.json", _to_json(config))
+    config_data = _to_json(config)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_atomically(folder / "model.weights.h5", data)
+    write_atomically(folder / "card.json", card_data)
+    write_atomically(folder / "config.json", config_data)
     return folder
 
 
@@ -174,13 +253,39 @@ def _networks_of(model):
     return {"model": model}
 
 
-def _read_json(path):
+def _build_model(config, folder):
     try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        model = keras.saving.deserialize_keras_object(config)
+    except Exception as error:  # Keras raises errors of many kinds for a bad config.
         raise PresetError(
-            f"Expected a JSON file. Received: {path} ({error})"
+            f"Expected a config.json whose model Keras can build. Received: {folder} "
+            f"({type(error).__name__}: {str(error)[:500]})"
         ) from error
+    if not isinstance(model, keras.Model):
+        raise PresetError(
+            "Expected a config.json of a Keras model. "
+            f"Received: {type(model).__name__} in {folder}"
+        )
+    return model
+
+
+def _read_config(folder):
+    path = folder / "config.json"
+    config = _read(path, FORMAT_SCHEMA)
+    if config["preset_format"] > FORMAT:
+        raise PresetError(
+            f"Expected preset format {FORMAT} or older. Received: format "
+            f"{config['preset_format']} in {folder}, which needs kerasgen "
+            f"{config['kerasgen']} or newer"
+        )
+    return _read(path, CONFIG_SCHEMA)
+
+
+def _read(path, schema):
+    try:
+        return read_json(path, schema)
+    except ValueError as error:
+        raise PresetError(str(error)) from error
 
 
 def _to_json(value):

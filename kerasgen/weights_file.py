@@ -108,7 +108,7 @@ def assign_weights(networks, data, path):
 def _read_group(file, name, network, path):
     names = [f"{index:04d}" for index in range(len(network.weights))]
     group = file.get(name)
-    stored = [] if group is None else sorted(group)
+    stored = sorted(group) if isinstance(group, h5py.Group) else []
     if stored != names:
         raise PresetError(
             f"Expected {len(names)} variables of the {name}. "
@@ -117,6 +117,11 @@ def _read_group(file, name, network, path):
     arrays = []
     for key, variable in zip(names, network.weights, strict=True):
         dataset = group[key]
+        if not isinstance(dataset, h5py.Dataset):
+            raise PresetError(
+                f"Expected values of {variable.path}. "
+                f"Received: a group {name}/{key} in {path}"
+            )
         if dataset.shape != tuple(variable.shape):
             raise PresetError(
                 f"Expected {variable.path} of shape {tuple(variable.shape)}. "

@@ -1,16 +1,16 @@
 """Writes a grid of samples after each epoch."""
 
-from pathlib import Path
-
 import keras
 
-from kerasgen import plot, random
-from kerasgen.files import remove_orphans
+from kerasgen import plot, seeds
+from kerasgen.files import check_folder_path, make_folder, remove_orphans
 from kerasgen.models.inputs import check_positive_integer
 
 
 class SampleGrid(keras.callbacks.Callback):
     """Writes samples of the same latents to `path/samples` as the model learns.
+
+    `fit` creates the folder, and refuses one that cannot be written, before it trains.
 
     Args:
         path: Run folder; pictures lie in `path/samples/epoch-0001.png` and so on.
@@ -33,14 +33,21 @@ class SampleGrid(keras.callbacks.Callback):
         super().__init__()
         check_positive_integer("num_samples", num_samples)
         check_positive_integer("every", every)
-        self.folder = Path(path) / "samples"
+        self.folder = check_folder_path(path) / "samples"
         self.num_samples = num_samples
         self.every = every
-        self.seed = random.check_seed(seed)
+        self.seed = seeds.check_seed(seed)
+
+    def on_train_begin(self, logs=None):
+        if len(self.model.data_shape) != 3:
+            raise ValueError(
+                "Expected a model of images (height, width, channels) to draw. "
+                f"Received: samples of shape {self.model.data_shape}"
+            )
+        make_folder(self.folder, "sample grids")
+        remove_orphans(self.folder)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            remove_orphans(self.folder)
             images = self.model.generate(self.num_samples, seed=self.seed)
             plot.save_image_grid(self.folder / f"epoch-{epoch + 1:04d}.png", images)
