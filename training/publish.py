@@ -1,30 +1,57 @@
-"""Moves a trained run into the zoo, with a README made from its card.
+"""Copies trained runs into the zoo, and makes each preset's README from its card.
 
-python -m training.publish runs/dcgan_fashion_mnist
+    python -m training.publish runs/dcgan_fashion_mnist
+    python -m training.publish --readmes
+
+The second makes the READMEs of the zoo anew and copies nothing.
 """
 
 import argparse
 import json
-import shutil
 from pathlib import Path
 
 from kerasgen.files import write_atomically
 from kerasgen.locations import zoo_folder
+from kerasgen.presets import NAME, list_presets, preset_card
 
 FILES = ("config.json", "model.weights.h5", "card.json", "samples.png")
 
 
-def publish(run_folder):
-    """Copies `run_folder/preset` to the zoo; returns the zoo folder."""
-    preset = Path(run_folder) / "preset"
-    card = json.loads((preset / "card.json").read_text())
-    target = zoo_folder() / card["name"]
+def publish(run_folder, zoo=None):
+    """Copies a run's preset to the zoo.
+
+    Args:
+        run_folder: Folder of a finished run.
+        zoo: Folder of presets; kerasgen's own by default.
+
+    Returns:
+        `pathlib.Path` of the preset in the zoo.
+
+    Raises:
+        ValueError: There is no preset, or its card's name is not that of one.
+        PresetError: Its card cannot be read.
+    """
+    preset = Path(run_folder).resolve() / "preset"
+    card = preset_card(preset)
+    if not NAME.fullmatch(card["name"]):
+        raise ValueError(
+            "Expected a card with a name of small letters, digits and underscores. "
+            f"Received: {card['name']!r}"
+        )
+    target = (zoo_folder() if zoo is None else Path(zoo)) / card["name"]
     target.mkdir(parents=True, exist_ok=True)
     for name in FILES:
         if (preset / name).is_file():
-            shutil.copyfile(preset / name, target / name)
-    write_atomically(target / "README.md", render_readme(card).encode())
+            write_atomically(target / name, (preset / name).read_bytes())
+    write_readme(target)
     return target
+
+
+def write_readme(folder):
+    """Makes README.md of a preset folder from its card; returns its path."""
+    path = Path(folder).resolve() / "README.md"
+    write_atomically(path, render_readme(preset_card(path.parent)).encode())
+    return path
 
 
 def render_readme(card):
@@ -55,27 +82,42 @@ def render_readme(card):
     for name, metric in card["metrics"].items():
         lines.append(f"| {name} | {metric['value']} | {metric['protocol']} |")
     lines += ["", "| how | |", "| --- | --- |"]
-    facts = {
-        "command": f"`{card['recipe']}`",
-        "training data": f"{card['dataset']}, split {card['split']}",
-        "epoch kept": f"{card['best_epoch']}, by {card['selected_by']}",
-        "backend": f"{card['backend']}, Keras {card['versions']['keras']}",
-        "hardware": card["hardware"],
-        "training time": f"{card['training_seconds']} s",
-        "commit": card["commit"],
-    }
-    lines += [f"| {key} | {value} |" for key, value in facts.items()]
+    lines += [f"| {key} | {value} |" for key, value in _facts(card) if value]
     lines += ["", "Parameters:", "", "```json"]
     lines += [json.dumps(card["parameters"], indent=1), "```", ""]
     return "\n".join(lines)
 
 
-def main():
-    """Publishes the runs named on the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="+", type=Path)
-    for run in parser.parse_args().runs:
+def _facts(card):
+    """Pairs of a name and what the card says; cards differ in what they have."""
+    versions = card["versions"]
+    backend = f"{card['backend']} {versions.get(card['backend'], '')}".strip()
+    yield "command", f"`{card['recipe']}`"
+    yield "training data", f"{card['dataset']}, split {card['split']}"
+    if extractor := card.get("extractor"):
+        digest = extractor["weights_sha256"]
+        yield "extractor", f"{extractor['name']}, weights of sha256 `{digest}`"
+    yield "epoch kept", f"{card['best_epoch']}, by {card['selected_by']}"
+    yield "backend", f"{backend}, Keras {versions['keras']}"
+    yield "hardware", card["hardware"]
+    yield "training time", f"{card['training_seconds']} s"
+    yield "commit", card.get("commit")
+
+
+def main(arguments=None):
+    """Publishes the runs named on the command line, or makes the READMEs anew."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("runs", nargs="*", type=Path)
+    parser.add_argument("--readmes", action="store_true")
+    options = parser.parse_args(arguments)
+    if bool(options.runs) == options.readmes:
+        parser.error("expected run folders, or --readmes alone")
+    for run in options.runs:
         print(publish(run))
+    for name in list_presets() if options.readmes else ():
+        print(write_readme(zoo_folder() / name))
 
 
 if __name__ == "__main__":

@@ -4,11 +4,10 @@
 
 Draws samples from a shipped preset, trains a VAE on scikit-learn's 8x8 digits (1,437
 real scans, embedded) under Keras's progress bar, draws its samples, and exports it for
-TF Serving. Everything lands in `runs/quickstart`.
+TF Serving. Everything lands in `runs/quickstart`, in place of what it wrote before.
 """
 
 import argparse
-import shutil
 from pathlib import Path
 
 import keras
@@ -24,8 +23,7 @@ def main():
     parser.add_argument("--out", type=Path, default=Path("runs/quickstart"))
     parser.add_argument("--epochs", type=int, default=30)
     arguments = parser.parse_args()
-    shutil.rmtree(arguments.out, ignore_errors=True)
-    arguments.out.mkdir(parents=True)
+    arguments.out.mkdir(parents=True, exist_ok=True)
 
     gan = kerasgen.from_preset(PRESET)
     preset_grid = arguments.out / f"{PRESET}.png"
@@ -39,7 +37,8 @@ def main():
     vae.fit(digits, epochs=arguments.epochs, validation_data=test)
     trained_grid = arguments.out / "vae_digits.png"
     kerasgen.plot.save_image_grid(trained_grid, vae.generate(64, seed=0), scale=4)
-    saved_model = vae.export(arguments.out / "serving" / "vae_digits" / "1")
+    version = arguments.out / "serving" / "vae_digits" / "1"
+    saved_model = vae.export(version, overwrite=True)
 
     print(f"samples of the preset {PRESET}: {preset_grid.resolve()}")
     print(f"samples of the VAE trained here: {trained_grid.resolve()}")

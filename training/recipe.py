@@ -1,6 +1,7 @@
 """What a recipe is, and how one is found and its values overridden."""
 
 import ast
+import math
 import pkgutil
 from importlib import import_module
 
@@ -38,7 +39,8 @@ def resolve_parameters(recipe, overrides=(), quick=False):
         Dict.
 
     Raises:
-        ValueError: Malformed string, unknown key, or a value of another type or < 1.
+        ValueError: Malformed string, unknown key, or a value of another type or out of
+            range: integers are at least 1, except a seed; floats are finite and >= 0.
     """
     parameters = dict(recipe.PARAMETERS)
     if quick:
@@ -61,8 +63,16 @@ def resolve_parameters(recipe, overrides=(), quick=False):
             )
         if type(value) is int and key != "seed" and value < 1:
             raise ValueError(f"Expected {key} >= 1. Received: {text!r}")
+        if type(value) is float and not (math.isfinite(value) and value >= 0.0):
+            raise ValueError(f"Expected {key} finite and >= 0. Received: {text!r}")
         parameters[key] = value
     return parameters
+
+
+def override_of(key, value):
+    """The string "key=value" that `resolve_parameters` reads as this value."""
+    is_bare_word = isinstance(value, str) and _literal(value) == value
+    return f"{key}={value if is_bare_word else repr(value)}"
 
 
 def _literal(text):

@@ -1,22 +1,29 @@
 """Trains a recipe in a run folder; started again, it goes on where it stopped.
 
 The run folder holds recipe.json (the resolved parameters), metrics.csv, samples/ (a
-grid for each epoch), checkpoints/, best/, and at the end preset/.
+grid for each epoch), checkpoints/, best/, and at the end preset/. A classifier's has
+state.npz in place of the last four.
 """
 
 import json
-import platform
-import subprocess
 import time
 from pathlib import Path
 
 import keras
 
-from kerasgen.files import write_atomically
+from kerasgen.files import read_json, write_atomically
 from kerasgen.presets import save_to_preset
-from kerasgen.version import __version__
 
+from .metrics_log import MetricsLog
+from .provenance import describe_environment, training_command
 from .recipe import load_recipe, resolve_parameters
+
+RECIPE_SCHEMA = {
+    "type": "object",
+    "required": ["recipe", "parameters"],
+    "properties": {"recipe": {"type": "string"}, "parameters": {"type": "object"}},
+}
+SECONDS_SCHEMA = {"type": "number", "minimum": 0}
 
 
 def train(name, folder, overrides=(), quick=False, verbose="auto"):
@@ -43,49 +50,27 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
     _check_folder(folder, resolved)
     keras.utils.set_random_seed(parameters["seed"])
     run = recipe.build(parameters)
+    clock = _Clock(folder / "seconds.json")
+    # Now: a checkout may change while a model trains.
+    environment = describe_environment()
     folder.mkdir(parents=True, exist_ok=True)
     content = (json.dumps(resolved, indent=1) + "\n").encode()
     write_atomically(folder / "recipe.json", content)
-    clock = _Clock(folder / "seconds.json")
-    log = keras.callbacks.CSVLogger(folder / "metrics.csv", append=True)
+    log = MetricsLog(folder / "metrics.csv")
     outcome = run.fit(folder, parameters["epochs"], [clock, log], verbose)
     card = {
         "name": name,
         **run.card,
         "metrics": run.measure(run.model),
         **outcome,
-        "recipe": f"kerasgen train {name}",
+        "recipe": training_command(name, parameters, environment["backend"], quick),
         "parameters": parameters,
-        **describe_environment(),
+        **environment,
         "training_seconds": round(clock.seconds),
     }
     preset = save_to_preset(run.model, folder / "preset", **card)
     run.save_pictures(preset)
     return preset
-
-
-def describe_environment():
-    """Versions, hardware and commit, for cards."""
-    return {
-        "backend": keras.backend.backend(),
-        "versions": {"kerasgen": __version__, "keras": keras.__version__},
-        "hardware": f"CPU, {platform.machine()}",
-        "commit": _commit(),
-    }
-
-
-def _commit():
-    try:
-        result = subprocess.run(
-            ["git", "rev-parse", "--short", "HEAD"],
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return result.stdout.strip()
 
 
 def _check_folder(folder, resolved):
@@ -94,7 +79,7 @@ def _check_folder(folder, resolved):
         raise NotADirectoryError(f"Expected a run folder. Received: the file {folder}")
     file = folder / "recipe.json"
     if file.is_file():
-        found = json.loads(file.read_text())
+        found = read_json(file, RECIPE_SCHEMA)
         if found != json.loads(json.dumps(resolved)):
             raise ValueError(
                 "Expected a new run folder, or one of this recipe with equal values. "
@@ -108,7 +93,9 @@ class _Clock(keras.callbacks.Callback):
     def __init__(self, file):
         super().__init__()
         self.file = file
-        self.seconds = json.loads(file.read_text()) if file.is_file() else 0.0
+        self.seconds = 0.0
+        if file.is_file():
+            self.seconds = read_json(file, SECONDS_SCHEMA)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._start = time.monotonic()

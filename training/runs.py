@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-import keras
-
 from kerasgen import plot
 from kerasgen.callbacks import BestWeights, Checkpoint, SampleGrid
+
+from .epoch_save import EpochSave
 
 
 @dataclass
@@ -55,7 +55,8 @@ class GenerativeRun:
 class ClassifierRun:
     """Training of a plain Keras classifier whose features judge samples.
 
-    Fields as in `GenerativeRun`; the last epoch is kept.
+    Fields as in `GenerativeRun`; data is an `ArrayDataset`. Resumable at each epoch;
+    the last epoch is kept.
     """
 
     model: object
@@ -66,15 +67,16 @@ class ClassifierRun:
 
     def fit(self, folder, epochs, callbacks, verbose):
         """Trains in a run folder; returns further fields of the card."""
+        save = EpochSave(folder / "state.npz", self.model)
+        done = save.restore()
+        self.data.set_epoch(done)
         self.model.fit(
             self.data,
+            initial_epoch=done,
             epochs=epochs,
             verbose=verbose,
             shuffle=False,
-            callbacks=[
-                *callbacks,
-                keras.callbacks.BackupAndRestore(folder / "backup"),
-            ],
+            callbacks=[*callbacks, save],
             **self.fit_arguments,
         )
         return {"best_epoch": epochs, "selected_by": "last epoch"}

@@ -10,6 +10,7 @@ import keras
 
 from kerasgen import datasets, models
 
+from ..extractor import load_extractor
 from ..runs import GenerativeRun
 from ..scoring import fid_score, measure_gan
 
@@ -57,17 +58,20 @@ def build(p):
         generator_optimizer=keras.optimizers.Adam(p["learning_rate"], p["beta_1"]),
         discriminator_optimizer=keras.optimizers.Adam(p["learning_rate"], p["beta_1"]),
     )
+    # After the model: it draws initial weights, too.
+    extractor = load_extractor(p["extractor"], data.image_shape)
     return GenerativeRun(
         model=model,
         data=data,
-        score=fid_score(p["extractor"], data.images, p["num_selection_samples"]),
+        score=fid_score(extractor, data.images, p["num_selection_samples"]),
         score_name="fid_train",
-        measure=measure_gan(p["extractor"], p["dataset"], p["num_test_samples"]),
+        measure=measure_gan(extractor, p["dataset"], p["num_test_samples"]),
         card={
             "description": f"DCGAN on {p['dataset']}, unconditional",
             "family": "implicit",
             "paper": "Radford et al. 2016, arXiv:1511.06434",
             "dataset": p["dataset"],
             "split": p["split"],
+            "extractor": extractor.card,
         },
     )

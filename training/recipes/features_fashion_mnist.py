@@ -18,7 +18,6 @@ PARAMETERS = {
     "width": 16,
     "feature_dim": 64,
     "learning_rate": 2e-3,
-    "label_smoothing": 0.0,
     "seed": 0,
 }
 QUICK = {
@@ -38,12 +37,25 @@ def build(p):
         batch_size=p["batch_size"],
         seed=p["seed"],
     )
+    test = datasets.load(p["dataset"], "test")
+    if data.num_classes is None or test.images.shape[1:] != data.image_shape:
+        raise ValueError(
+            "Expected a dataset of labelled images, with test images of the same "
+            f"shape. Received: dataset={p['dataset']!r}"
+        )
     x = data.images.astype("float32") / 127.5 - 1.0
     data = datasets.ArrayDataset(
-        x, data.labels, batch_size=p["batch_size"], seed=p["seed"], num_classes=10
+        x,
+        data.labels,
+        batch_size=p["batch_size"],
+        seed=p["seed"],
+        num_classes=data.num_classes,
     )
     model = networks.classifier(
-        data.image_shape, 10, width=p["width"], feature_dim=p["feature_dim"]
+        data.image_shape,
+        data.num_classes,
+        width=p["width"],
+        feature_dim=p["feature_dim"],
     )
     model.compile(
         keras.optimizers.AdamW(
@@ -57,7 +69,6 @@ def build(p):
     )
 
     def measure(model):
-        test = datasets.load(p["dataset"], "test")
         return {
             "test_accuracy": {
                 "value": round(accuracy(model, test.images, test.labels), 4),

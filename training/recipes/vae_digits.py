@@ -1,6 +1,6 @@
 """Convolutional VAE on scikit-learn's 8x8 digits, exact likelihood of the 256 levels.
 
-    kerasgen train vae_digits --backend tensorflow
+kerasgen train vae_digits --backend tensorflow
 """
 
 from . import vae_fashion_mnist

@@ -12,6 +12,7 @@ import keras
 
 from kerasgen import datasets, models
 
+from ..extractor import load_extractor
 from ..runs import GenerativeRun
 from ..scoring import measure_vae
 
@@ -66,13 +67,15 @@ def build(p):
             )
         )
     )
+    # After the model: it draws initial weights, too.
+    extractor = load_extractor(p["extractor"], data.image_shape)
     return GenerativeRun(
         model=model,
         data=data,
         score="val_loss",
         score_name="val_loss",
         measure=measure_vae(
-            p["extractor"],
+            extractor,
             p["dataset"],
             p["num_test_samples"],
             p["num_bound_images"],
@@ -85,6 +88,7 @@ def build(p):
             "paper": "Kingma and Welling 2014, arXiv:1312.6114",
             "dataset": p["dataset"],
             "split": p["split"],
+            "extractor": extractor.card,
         },
         fit_arguments={"validation_data": validation},
     )
