@@ -257,6 +257,7 @@ def row_scope(rows):
         rows: int32 (B,).
 
     Example:
+        >>> import numpy as np
         >>> with row_scope(np.array([4, 5], "int32")):
         ...     rows, laps = current_rows(4)
         >>> [int(row) for row in rows], [int(lap) for lap in laps]
