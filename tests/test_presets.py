@@ -8,9 +8,7 @@ import numpy as np
 import pytest
 
 import kerasgen
-from kerasgen.presets import PresetError, list_presets, preset_card
-
-GENERATIVE = [n for n in list_presets() if not n.startswith("features_")]
+from kerasgen.presets import PresetError, preset_card
 
 
 @pytest.fixture(scope="module")
@@ -133,49 +131,86 @@ def test_names_that_are_not_presets_are_refused(name):
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("name", GENERATIVE)
-def test_a_shipped_preset_samples_and_tunes(name):
-    model = kerasgen.from_preset(name)
-    images = model.generate(8, seed=0)
-    assert images.dtype == np.uint8 and images.shape == (8, *model.data_shape)
-    assert images.std() > 20
-    card = preset_card(name)
-    assert {"dataset", "split", "metrics", "parameters", "selected_by"} <= card.keys()
-    assert all({"value", "protocol"} == m.keys() for m in card["metrics"].values())
-    model.compile(*(keras.optimizers.SGD(0.0) for _ in model.players))
-    model.fit(images, batch_size=4, verbose=0)
+@pytest.mark.parametrize(
+    ("file", "changes", "message"),
+    [
+        ("config.json", None, "config.json to be of type object"),
+        ("config.json", {"preset_format": ...}, "have .*preset_format"),
+        ("config.json", {"preset_format": "1"}, "preset_format of .*type integer"),
+        ("config.json", {"weights": ...}, "to have .*weights"),
+        ("config.json", {"weights": []}, "weights of .*type object"),
+        ("config.json", {"weights": {"file": "model.weights.h5"}}, "to have .*sha256"),
+        ("config.json", {"model": {}}, "model of .*class_name"),
+        ("config.json", {"model": "GAN"}, "model of .*type object"),
+        ("config.json", {"variables": []}, "variables of .*type object"),
+        ("card.json", None, "card.json to be of type object"),
+        ("card.json", {"name": ...}, "to have .*name"),
+        ("card.json", {"metrics": {"fid_test": 3.0}}, r"metrics\.fid_test of"),
+        ("card.json", {"parameters": [1]}, "parameters of .*type object"),
+    ],
+)
+def test_a_field_of_a_damaged_preset_is_named(copy, file, changes, message):
+    path = copy / file
+    value = [] if changes is None else {**json.loads(path.read_text()), **changes}
+    if changes is not None:
+        value = {key: item for key, item in value.items() if item is not ...}
+    path.write_text(json.dumps(value))
+    read = kerasgen.from_preset if file == "config.json" else preset_card
+    with pytest.raises(PresetError, match=f"{message}.*Received: ") as caught:
+        read(copy)
+    assert str(path) in str(caught.value)
 
 
-def test_the_zoo_holds_what_the_readme_promises():
-    assert {
-        "dcgan_digits",
-        "dcgan_fashion_mnist",
-        "features_digits",
-        "features_fashion_mnist",
-        "vae_digits",
-        "vae_fashion_mnist",
-    } <= set(list_presets())
+@pytest.mark.parametrize(
+    "file", ["../model.weights.h5", "/etc/passwd", "a/b", "a\\b", "..", ".", "", None]
+)
+def test_weights_outside_the_folder_are_refused(copy, file):
+    shutil.copyfile(copy / "model.weights.h5", copy.parent / "model.weights.h5")
+    config = json.loads((copy / "config.json").read_text())
+    config["weights"]["file"] = file
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PresetError, match="Expected weights.file of"):
+        kerasgen.from_preset(copy)
 
 
-def test_the_extractors_reach_their_accuracy():
-    test = kerasgen.datasets.load("digits", "test")
-    network = kerasgen.from_preset("features_digits")
-    measured = kerasgen.metrics.accuracy(network, test.images, test.labels)
-    card = preset_card("features_digits")["metrics"]["test_accuracy"]["value"]
-    assert measured == pytest.approx(card, abs=0.003) and measured >= 0.92
-    fashion = preset_card("features_fashion_mnist")["metrics"]["test_accuracy"]
-    assert fashion["value"] >= 0.92
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        ({"class_name": "Nonsense", "config": {}}, "Keras can build"),
+        ({"class_name": "Dense", "config": {"units": -1}}, "Keras can build"),
+        (
+            {"module": "keras.layers", "class_name": "Dense", "config": {"units": 1}},
+            "of a Keras model. Received: Dense",
+        ),
+    ],
+)
+def test_a_config_that_makes_no_model_is_refused(copy, model, message):
+    config = json.loads((copy / "config.json").read_text())
+    config["model"] = model
+    (copy / "config.json").write_text(json.dumps(config))
+    with pytest.raises(PresetError, match=message):
+        kerasgen.from_preset(copy)
 
 
-@pytest.mark.parametrize("name", ["dcgan_digits", "vae_digits"])
-def test_a_card_s_fid_is_measured_again(name):
-    card = preset_card(name)
-    model = kerasgen.from_preset(name)
-    network = kerasgen.from_preset(card["parameters"]["extractor"])
-    real = kerasgen.datasets.load("digits", "test").images
-    generated = model.generate(card["parameters"]["num_test_samples"], seed=0)
-    fid = kerasgen.metrics.fid(
-        kerasgen.metrics.extract_features(network, real),
-        kerasgen.metrics.extract_features(network, generated),
-    )
-    assert fid == pytest.approx(card["metrics"]["fid_test"]["value"], rel=0.02)
+@pytest.mark.parametrize(
+    ("path", "card", "error", "message"),
+    [
+        ("", {}, ValueError, "Received: ''"),
+        ("new", {"metrics": {"fid": 3.0}}, ValueError, "metrics.fid of the card"),
+        ("new", {"metrics": 3.0}, ValueError, "metrics of the card"),
+        ("new", {"data": {1, 2}}, TypeError, "JSON"),
+    ],
+)
+def test_a_preset_that_could_not_be_read_is_not_written(
+    saved, tmp_path, monkeypatch, path, card, error, message
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=message):
+        saved[0].save_to_preset(path, **card)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_preset_in_the_current_folder_is_named_after_it(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    saved[0].save_to_preset(".")
+    assert preset_card(tmp_path)["name"] == tmp_path.name

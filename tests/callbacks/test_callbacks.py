@@ -91,6 +91,28 @@ def test_a_bad_argument_of_a_grid_is_refused(arguments):
         SampleGrid("unused", **arguments)
 
 
+@pytest.mark.parametrize("path", ["file", "file/inner"])
+def test_a_grid_without_a_folder_is_refused_before_training(vae, tmp_path, path):
+    (tmp_path / "file").touch()
+    before = vae.get_weights()
+    with pytest.raises(OSError, match="folder for sample grids.*Received: .*file"):
+        fit(vae, SampleGrid(tmp_path / path))
+    assert_equal_weights(vae, before)
+
+
+def test_a_grid_in_no_folder_is_refused():
+    with pytest.raises(ValueError, match="Received: ''"):
+        SampleGrid("")
+
+
+def test_a_grid_of_vectors_is_refused_before_training(tmp_path):
+    vae = kerasgen.models.dense_vae((4,), latent_dim=2, hidden=(8,), seed=1)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    with pytest.raises(ValueError, match=r"Received: samples of shape \(4,\)"):
+        vae.fit(IMAGES[:, :4, 0, 0] / 255.0, callbacks=[SampleGrid(tmp_path)])
+    assert not (tmp_path / "samples").exists()
+
+
 # PlayerLearningRate.
 
 

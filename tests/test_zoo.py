@@ -1,0 +1,172 @@
+"""What the zoo ships is what its cards say: scores, pictures, commands, pages.
+
+Scores are measured again by each card's own protocol where that takes seconds, and on
+fewer images, within four standard errors, where it does not. Expected values are read
+from the cards.
+"""
+
+import functools
+import re
+import shlex
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerasgen
+from kerasgen.datasets import fashion_mnist
+from kerasgen.locations import zoo_folder
+from kerasgen.metrics import accuracy, extract_features, fid
+from kerasgen.presets import list_presets, preset_card, preset_digest
+from training.publish import render_readme
+from training.recipe import load_recipe, resolve_parameters
+
+CARDS = {name: preset_card(name) for name in list_presets()}
+GENERATIVE = [n for n, card in CARDS.items() if card["family"] != "feature extractor"]
+VAES = [n for n in GENERATIVE if "test_elbo_nats" in CARDS[n]["metrics"]]
+EXTRACTORS = [n for n in CARDS if n not in GENERATIVE]
+BOUND = re.compile(r"test_log_likelihood_nats_(\d+)_samples")
+
+# Images of 28x28 pixels that a VAE is judged on here, in seconds rather than minutes.
+NUM_ELBO, NUM_BOUND = 2000, 20
+SMALL_IMAGE = 8 * 8
+
+
+@functools.cache
+def load_test(dataset):
+    """The test images; skips where they would have to be downloaded."""
+    if dataset == "fashion_mnist":
+        folders = fashion_mnist.search_folders()
+        if not any(list(folder.glob("t10k-images-idx3-ubyte*")) for folder in folders):
+            pytest.skip("no idx files of Fashion-MNIST on this machine")
+    elif dataset != "digits":
+        pytest.skip(f"{dataset} comes through the network")
+    return kerasgen.datasets.load(dataset, "test")
+
+
+@functools.cache
+def load_model(name):
+    return kerasgen.from_preset(name)
+
+
+@functools.cache
+def real_features(extractor, dataset):
+    return extract_features(load_model(extractor), load_test(dataset).images)
+
+
+@pytest.mark.parametrize("name", EXTRACTORS)
+def test_an_extractor_reaches_the_accuracy_of_its_card(name):
+    card = CARDS[name]
+    test = load_test(card["dataset"])
+    measured = accuracy(load_model(name), test.images, test.labels)
+    entry = card["metrics"]["test_accuracy"]
+    # Rounded to 4 digits; one image may be a tie that falls to another class.
+    assert measured == pytest.approx(entry["value"], abs=1 / test.num_samples + 5e-5)
+    assert f"share of the {test.num_samples} test images" in entry["protocol"]
+
+
+@pytest.mark.parametrize("name", GENERATIVE)
+def test_the_fid_of_a_card_is_measured_again(name):
+    card = CARDS[name]
+    extractor, parameters = card["extractor"], card["parameters"]
+    assert extractor["name"] == parameters["extractor"]
+    assert extractor["weights_sha256"] == preset_digest(extractor["name"])
+    real = real_features(extractor["name"], card["dataset"])
+    num = parameters["num_test_samples"]
+    generated = load_model(name).generate(num, seed=0)
+    measured = fid(real, extract_features(load_model(extractor["name"]), generated))
+    entry = card["metrics"]["fid_test"]
+    assert measured == pytest.approx(entry["value"], rel=1e-3)
+    assert entry["protocol"] == (
+        f"FID in the features of the preset {extractor['name']}, {len(real)} test "
+        f"images of {card['dataset']} against {num} samples, seed 0"
+    )
+
+
+@pytest.mark.parametrize("name", VAES)
+def test_the_likelihood_of_a_card_is_measured_again(name):
+    card = CARDS[name]
+    x = load_test(card["dataset"]).images
+    vae = load_model(name)
+    is_small = x[0].size <= SMALL_IMAGE
+    elbo = vae.elbo(x if is_small else x[:NUM_ELBO])
+    spread = 0.001 + (0.0 if is_small else standard_errors(elbo))
+    expected = card["metrics"]["test_elbo_nats"]["value"]
+    assert elbo.mean() == pytest.approx(expected, abs=spread)
+
+    (metric,) = filter(BOUND.fullmatch, card["metrics"])
+    num_importance = int(BOUND.fullmatch(metric)[1])
+    num_images = min(card["parameters"]["num_bound_images"], len(elbo))
+    subset = slice(num_images if is_small else NUM_BOUND)
+    bound = vae.log_likelihood(x[subset], num_importance)
+    # Images differ by hundreds of nats; what the bound gains on each, by a few.
+    gain = bound - elbo[subset]
+    spread = 0.001 + (0.0 if is_small else standard_errors(gain))
+    expected = card["metrics"][metric]["value"] - elbo[:num_images].mean()
+    assert gain.mean() == pytest.approx(expected, abs=spread)
+    assert gain.mean() > 0
+
+
+def standard_errors(values, number=4):
+    return number * values.std() / np.sqrt(len(values))
+
+
+@pytest.mark.parametrize("name", GENERATIVE)
+def test_the_same_seed_draws_the_shipped_picture_on_every_backend(name, tmp_path):
+    """To 1 grey level, whichever backend the weights come from."""
+    drawn = tmp_path / "samples.png"
+    images = load_model(name).generate(100, seed=0)
+    kerasgen.plot.save_image_grid(drawn, images)
+    shipped, own = (
+        np.asarray(Image.open(path)).astype("int64")
+        for path in (zoo_folder() / name / "samples.png", drawn)
+    )
+    assert own.shape == shipped.shape
+    assert np.abs(own - shipped).max() <= 1
+    assert len({image.tobytes() for image in images}) == 100
+
+
+@pytest.mark.parametrize("name", GENERATIVE)
+def test_a_shipped_preset_samples_and_tunes(name):
+    model = kerasgen.from_preset(name)
+    images = model.generate(8, seed=0)
+    assert images.dtype == np.uint8 and images.shape == (8, *model.data_shape)
+    assert images.std() > 20
+    model.compile(*(keras.optimizers.SGD(0.0) for _ in model.players))
+    model.fit(images, batch_size=4, verbose=0)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_card_has_its_protocol_and_a_command_that_repeats_it(name):
+    card = CARDS[name]
+    assert {"dataset", "split", "selected_by", "hardware", "versions"} <= card.keys()
+    for metric in card["metrics"].values():
+        assert metric.keys() == {"value", "protocol"}
+    words = shlex.split(card["recipe"])
+    assert words[:5] == ["kerasgen", "train", name, "--backend", card["backend"]]
+    overrides = words[6::2]
+    assert words[5::2] == ["--set"] * len(overrides)
+    parameters = resolve_parameters(load_recipe(name), overrides)
+    assert parameters == card["parameters"]
+    if commit := card.get("commit"):
+        assert re.fullmatch(r"[0-9a-f]{7,40}(-dirty)?", commit)
+
+
+@pytest.mark.parametrize("name", CARDS)
+def test_a_page_of_the_zoo_is_made_from_its_card(name):
+    page = (zoo_folder() / name / "README.md").read_text()
+    assert page == render_readme(CARDS[name]), (
+        "run python -m training.publish --readmes"
+    )
+
+
+def test_the_zoo_holds_what_the_readme_promises():
+    assert {
+        "dcgan_digits",
+        "dcgan_fashion_mnist",
+        "features_digits",
+        "features_fashion_mnist",
+        "vae_digits",
+        "vae_fashion_mnist",
+    } <= set(list_presets())
