@@ -50,7 +50,8 @@ class EpochSave(keras.callbacks.Callback):
             return 0
         variables = self._variables
         try:
-            with np.load(self.path, allow_pickle=False) as archive:
+            content = io.BytesIO(self.path.read_bytes())
+            with np.load(content, allow_pickle=False) as archive:
                 epoch = int(archive[EPOCH])
                 arrays = [archive[str(index)] for index in range(len(archive) - 1)]
         except DAMAGED as error:
