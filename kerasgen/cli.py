@@ -166,9 +166,6 @@ def main():
     logging.getLogger("absl").setLevel(logging.ERROR)
     try:
         sys.exit(app(sys.argv[1:] or ["--help"], standalone_mode=False))
-    except typer.Abort:
-        typer.echo("kerasgen: interrupted", err=True)
-        sys.exit(130)
     except typer.exceptions.TyperException as error:
         message = error.format_message()
     except USER_ERRORS as error:

@@ -2,13 +2,16 @@
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 
 import keras
 import pytest
 
-from kerasgen import cli
+from kerasgen import cli, presets
+from kerasgen.export_process import ExportError
 
 BACKEND = keras.backend.backend()
 MAIN = "import sys; sys.argv[0] = 'kerasgen'; import kerasgen.cli; kerasgen.cli.main()"
@@ -27,8 +30,8 @@ def run(monkeypatch, capsys):
     return run
 
 
-def run_process(*arguments, cwd=None, backend=BACKEND):
-    environment = {**os.environ, "KERAS_BACKEND": backend}
+def run_process(*arguments, cwd=None, backend=BACKEND, **variables):
+    environment = {**os.environ, "KERAS_BACKEND": backend, **variables}
     return subprocess.run(
         [sys.executable, "-c", MAIN, *arguments],
         capture_output=True,
@@ -37,6 +40,12 @@ def run_process(*arguments, cwd=None, backend=BACKEND):
         env=environment,
         timeout=300,
     )
+
+
+def test_no_arguments_print_the_help(run):
+    code, out, err = run()
+    assert code == 0 and err == ""
+    assert out == run("--help")[1] and "generate" in out
 
 
 def test_list_and_info(run):
@@ -87,6 +96,16 @@ def test_train_resumes_and_its_preset_exports(run, tmp_path, monkeypatch):
         assert (tmp_path / "serving" / version / "saved_model.pb").is_file()
 
 
+def test_a_card_holds_the_command_that_was_run(run, tmp_path):
+    arguments = ("train", "vae_digits", "--quick", "--set", "split=train[:64]")
+    code, _, err = run(*arguments, "--out", str(tmp_path / "run"))
+    assert code == 0, err
+    assert presets.preset_card(tmp_path / "run" / "preset")["recipe"] == (
+        f"kerasgen train vae_digits --backend {BACKEND} --quick "
+        "--set 'split=train[:64]'"
+    )
+
+
 def test_backend_option_chooses_the_backend(tmp_path):
     other = "jax" if BACKEND != "jax" else "torch"
     arguments = ("train", "vae_digits", "--quick", "--backend", other, "--out", "run")
@@ -122,6 +141,8 @@ def test_a_backend_that_is_not_there_is_one_line():
         ("train", "vae_digits", "--set", "epochs=many"),
         ("train", "vae_digits", "--quick", "--epochs", "0"),
         ("train", "vae_digits", "--quick", "--out", "a_file"),
+        ("train", "vae_digits", "--quick", "--set", "extractor=foo"),
+        ("train", "vae_digits", "--quick", "--set", "learning_rate=-1"),
         ("export", "vae_digits", "a_file"),
         ("list", "--backend", "theano"),
     ],
@@ -133,3 +154,61 @@ def test_bad_input_is_one_line_and_exit_code_2(run, arguments, tmp_path, monkeyp
     assert code == 2, (out, err)
     assert err.startswith("kerasgen: ") and err.count("\n") == 1
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a_file"]
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", "{}"),
+        ("config.json", "[]"),
+        ("config.json", "garbage"),
+        ("config.json", '{"preset_format": 1, "kerasgen": "0.1.0"}'),
+        ("card.json", "[]"),
+        ("card.json", "garbage"),
+    ],
+)
+def test_a_damaged_preset_folder_is_one_line(run, tmp_path, file, content):
+    folder = shutil.copytree(presets.preset_folder("vae_digits"), tmp_path / "preset")
+    (folder / file).write_text(content)
+    commands = [
+        ("generate", str(folder), "--out", str(tmp_path / "a.png")),
+        ("export", str(folder), str(tmp_path / "serving")),
+    ]
+    commands += [("info", str(folder))] if file == "card.json" else []
+    for arguments in commands:
+        code, out, err = run(*arguments)
+        assert code == 2, (out, err)
+        assert err.startswith("kerasgen: Expected ") and err.count("\n") == 1
+        assert file in err and "Received: " in err
+    assert [path.name for path in tmp_path.iterdir()] == ["preset"]
+
+
+def test_a_damaged_run_folder_is_one_line(run, tmp_path):
+    (tmp_path / "recipe.json").write_text("garbage")
+    code, _, err = run("train", "vae_digits", "--quick", "--out", str(tmp_path))
+    assert code == 2 and err.count("\n") == 1
+    assert str(tmp_path / "recipe.json") in err
+
+
+def test_a_failed_export_is_one_line(run, tmp_path, monkeypatch):
+    class Model:
+        def export(self, path):
+            raise ExportError("Expected equal outputs.\nReceived: others")
+
+    monkeypatch.setattr(presets, "from_preset", lambda name: Model())
+    code, _, err = run("export", "vae_digits", str(tmp_path / "serving"))
+    assert code == 2 and err == "kerasgen: Expected equal outputs. Received: others\n"
+
+
+def test_a_dataset_that_cannot_be_downloaded_is_one_line(tmp_path):
+    unreachable = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
+    arguments = ("train", "vae_digits", "--quick", "--set", "dataset=mnist")
+    result = run_process(*arguments, cwd=tmp_path, HOME=str(tmp_path), **unreachable)
+    assert result.returncode == 2
+    # TensorFlow's own library writes lines, too, which no setting of it stops.
+    native = re.compile(r"[IWEF]\d{4} |WARNING: All log messages|To enable the foll")
+    lines = result.stderr.splitlines()
+    lines = [line for line in lines if line and not native.match(line)]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("kerasgen: Expected mnist")
+    assert not (tmp_path / "runs").exists()
