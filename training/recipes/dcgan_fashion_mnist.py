@@ -2,7 +2,7 @@
 
     kerasgen train dcgan_fashion_mnist --backend torch
 
-60,000 training images, 40 epochs; the epoch of the lowest FID in the features of
+60,000 training images, 32 epochs; the epoch of the lowest FID in the features of
 `features_fashion_mnist` is kept. See the card for time and scores.
 """
 
@@ -18,7 +18,7 @@ PARAMETERS = {
     "dataset": "fashion_mnist",
     "split": "train",
     "extractor": "features_fashion_mnist",
-    "epochs": 40,
+    "epochs": 32,
     "batch_size": 64,
     "latent_dim": 64,
     "filters": 32,
