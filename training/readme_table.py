@@ -1,4 +1,4 @@
-"""Writes the README's table of presets from their cards.
+"""Writes the README's tables of models and extractors from the presets' cards.
 
 python -m training.readme_table
 """
@@ -11,29 +11,88 @@ from kerasgen.presets import list_presets, preset_card
 README = Path(__file__).parent.parent / "README.md"
 START = "<!-- presets: made by training/readme_table.py -->"
 END = "<!-- end of presets -->"
+# Builder, start of its presets' names or None, family, year, paper.
+MODELS = (
+    (
+        "dcgan",
+        "dcgan_",
+        "implicit",
+        2016,
+        "[Radford et al.](https://arxiv.org/abs/1511.06434)",
+    ),
+    (
+        "wgan_gp",
+        "wgan_gp_",
+        "implicit",
+        2017,
+        "[Gulrajani et al.](https://arxiv.org/abs/1704.00028)",
+    ),
+    (
+        "sngan",
+        "sngan_",
+        "implicit",
+        2018,
+        "[Miyato et al.](https://arxiv.org/abs/1802.05957)",
+    ),
+    (
+        "conv_vae",
+        "vae_",
+        "explicit, approximate",
+        2014,
+        "[Kingma and Welling](https://arxiv.org/abs/1312.6114)",
+    ),
+    (
+        "dense_vae",
+        None,
+        "explicit, approximate",
+        2014,
+        "[Kingma and Welling](https://arxiv.org/abs/1312.6114)",
+    ),
+)
 
 
-def render_table():
-    """The table of all presets, in Markdown."""
-    lines = ["| preset | model | family | paper | measured | protocol |"]
-    lines.append("| --- | --- | --- | --- | --- | --- |")
-    for name in list_presets():
-        card = preset_card(name)
-        link = f"[`{name}`](zoo/{name}/README.md)"
-        start = [link, card["description"], card["family"], card["paper"] or ""]
-        for metric, entry in card["metrics"].items():
-            cells = [*start, f"{metric} {entry['value']}", entry["protocol"]]
-            lines.append(f"| {' | '.join(cells)} |")
-            start = ["", "", "", ""]
+def render_models():
+    """A row for each number of each preset of each model, in Markdown."""
+    lines = ["| model | family | year | paper | preset | measured | protocol |"]
+    lines.append("| --- | --- | --- | --- | --- | --- | --- |")
+    for builder, prefix, family, year, paper in MODELS:
+        start = [f"`{builder}`", family, str(year), paper]
+        names = [n for n in list_presets() if prefix and n.startswith(prefix)]
+        rows = [row for name in names for row in _preset_rows(name)]
+        for row in rows or [["none yet", "", ""]]:
+            lines.append(f"| {' | '.join([*start, *row])} |")
+            start = [""] * len(start)
     return "\n".join(lines)
 
 
+def render_extractors():
+    """A row for each classifier whose features score the models."""
+    lines = ["| extractor | what it is | measured | protocol |"]
+    lines.append("| --- | --- | --- | --- |")
+    for name in list_presets():
+        card = preset_card(name)
+        if card["family"] == "feature extractor":
+            for link, *rest in _preset_rows(name):
+                row = [link, card["description"], *rest]
+                lines.append(f"| {' | '.join(row)} |")
+    return "\n".join(lines)
+
+
+def _preset_rows(name):
+    link = f"[`{name}`](zoo/{name}/README.md)"
+    rows = []
+    for metric, entry in preset_card(name)["metrics"].items():
+        rows.append([link, f"{metric} {entry['value']}", entry["protocol"]])
+        link = ""
+    return rows
+
+
 def main():
-    """Replaces the table between the two markers."""
+    """Replaces what lies between the two markers."""
     before, _, rest = README.read_text().partition(START)
     _, _, after = rest.partition(END)
-    page = f"{before}{START}\n{render_table()}\n{END}{after}"
-    write_atomically(README, page.encode())
+    tables = f"{render_models()}\n\n{render_extractors()}"
+    write_atomically(README, f"{before}{START}\n{tables}\n{END}{after}".encode())
 
 
 if __name__ == "__main__":
