@@ -11,7 +11,7 @@ PARAMETERS = {
     **dcgan_fashion_mnist.PARAMETERS,
     "dataset": "digits",
     "extractor": "features_digits",
-    "epochs": 500,
+    "epochs": 300,
     "batch_size": 32,
     "latent_dim": 32,
     "filters": 64,
