@@ -10,6 +10,7 @@ import pytest
 
 from kerasgen.presets import from_preset, preset_card
 from training import publish
+from training.metrics_log import MetricsLog
 from training.recipe import load_recipe, resolve_parameters
 from training.runner import train
 
@@ -57,11 +58,26 @@ def test_an_epoch_that_is_trained_again_has_one_row(vae_run, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
-def test_a_run_that_lost_its_checkpoints_starts_its_rows_anew(vae_run, tmp_path):
-    run = shutil.copytree(vae_run, tmp_path / "run")
-    shutil.rmtree(run / "checkpoints")
-    train("vae_digits", run, ["epochs=3", "batch_size=64"], quick=True, verbose=0)
-    assert read_rows(run) == read_rows(vae_run)
+@pytest.mark.parametrize(
+    ("resumed", "cut_off", "expected"),
+    [(2, "", "012"), (1, "", "01"), (0, "", "0"), (2, "2,0.", "012"), (2, "2", "012")],
+)
+def test_rows_go_on_at_the_resumed_epoch(tmp_path, resumed, cut_off, expected):
+    def log_epochs(*epochs):
+        log = MetricsLog(tmp_path / "metrics.csv")
+        log.on_train_begin()
+        for epoch in epochs:
+            log.on_epoch_begin(epoch)
+            log.on_epoch_end(epoch, {"loss": float(epoch), "score": 0.5})
+        log.on_train_end()
+
+    log_epochs(0, 1)
+    with open(tmp_path / "metrics.csv", "a") as file:
+        file.write(cut_off)
+    log_epochs(resumed)
+    rows = read_rows(tmp_path)
+    assert "".join(row["epoch"] for row in rows) == expected
+    assert [float(row["loss"]) for row in rows] == [float(digit) for digit in expected]
 
 
 @pytest.mark.parametrize(
