@@ -2,7 +2,14 @@
 
 from kerasgen.callbacks.best_weights import BestWeights
 from kerasgen.callbacks.checkpoint import Checkpoint
+from kerasgen.callbacks.evaluate import Evaluate
 from kerasgen.callbacks.player_learning_rate import PlayerLearningRate
 from kerasgen.callbacks.sample_grid import SampleGrid
 
-__all__ = ["BestWeights", "Checkpoint", "PlayerLearningRate", "SampleGrid"]
+__all__ = [
+    "BestWeights",
+    "Checkpoint",
+    "Evaluate",
+    "PlayerLearningRate",
+    "SampleGrid",
+]

@@ -19,11 +19,12 @@ class BestWeights(keras.callbacks.Callback):
 
     Args:
         path: Run folder; the state lies in `path/best`.
-        score: Function of the model that returns a float, lower is better; or the
-            name of a logged value, such as "val_loss". Epochs with NaN are never the
-            best, nor are epochs without validation for the name of such a value.
+        score: Function of the model that returns a float, or the name of a logged
+            value, such as "val_loss". Epochs with NaN are never the best, nor are
+            epochs without validation for the name of such a value.
         name: Name of a function's score in logs and CSV files.
         every: Epochs between two scores, for a function.
+        mode: "min" where lower is better, "max" where higher is.
 
     Attributes:
         best: Dict of "epoch" (counted from 1) and "score", None before the first.
@@ -33,7 +34,7 @@ class BestWeights(keras.callbacks.Callback):
             logged.
     """
 
-    def __init__(self, path, score, name="score", every=1):
+    def __init__(self, path, score, name="score", every=1, mode="min"):
         super().__init__()
         if not isinstance(score, str) and not callable(score):
             raise ValueError(
@@ -41,6 +42,9 @@ class BestWeights(keras.callbacks.Callback):
                 f"Received: score={score!r}"
             )
         check_positive_integer("every", every)
+        if mode not in ("min", "max"):
+            raise ValueError(f"`mode` is 'min' or 'max'. Received: mode={mode!r}")
+        self.sign = 1.0 if mode == "min" else -1.0
         self.folder = checkpoint.CheckpointFolder(Path(path) / "best", keep=1)
         self.score = score
         self.name = score if isinstance(score, str) else name
@@ -62,12 +66,15 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         score = self._score(epoch, {} if logs is None else logs)
-        if score is None or not score < (self.best or {"score": math.inf})["score"]:
+        if score is None or not self.sign * score < self._best_so_far():
             return
         backend.sync(self.model)
         step = self._training_steps()
         self.best = {"step": step, "epoch": epoch + 1, "score": score}
         self.folder.save(self.model, self.best)
+
+    def _best_so_far(self):
+        return math.inf if self.best is None else self.sign * self.best["score"]
 
     def _score(self, epoch, logs):
         if isinstance(self.score, str):

@@ -15,6 +15,13 @@ import warnings
 import numpy as np
 import scipy.linalg
 
+from kerasgen.metrics.arrays import (
+    check_features,
+    check_finite,
+    check_pair,
+    real_array,
+)
+
 _EPS = np.finfo("float64").eps
 _CHOLESKY_ERROR = 1e-9  # largest accepted rounding error, relative to the traces
 _ASYMMETRY = 1e-6  # relative to the largest entry; float32 statistics pass
@@ -51,19 +58,52 @@ def fid(real, generated):
     Converge to a Local Nash Equilibrium", equation 6. Deviation: rounding errors below
     0 are set to 0.
     """
-    real = _check_features("real", real)
-    generated = _check_features("generated", generated)
-    if real.shape[1] != generated.shape[1]:
-        raise ValueError(
-            "real and generated must have the same number of features. Received: "
-            f"real.shape={real.shape}, generated.shape={generated.shape}"
-        )
+    real, generated = check_pair(real, generated)
     if min(len(real), len(generated)) >= real.shape[1]:
         return frechet_distance(*statistics(real), *statistics(generated))
     real_mean, real_factor = _factor(real)
     generated_mean, generated_factor = _factor(generated)
     return _distance(
         real_mean - generated_mean,
+        np.sum(real_factor**2) + np.sum(generated_factor**2),
+        _trace_sqrt_low_rank(real_factor, generated_factor),
+    )
+
+
+def fid_of_moments(real, generated):
+    """Fréchet distance of two `Moments`; see `fid`.
+
+    Args:
+        real: `Moments` of at least 2 rows.
+        generated: `Moments` of at least 2 rows.
+
+    Returns:
+        The squared distance as a Python float, at least 0.
+
+    Raises:
+        ValueError: If there are too few rows, or the dimensions differ.
+    """
+    for name, moments in (("real", real), ("generated", generated)):
+        if moments.num < 2:
+            raise ValueError(
+                f"{name} must have at least 2 rows. Received: {moments.num}"
+            )
+    if real.dimension != generated.dimension:
+        raise ValueError(
+            "real and generated must have the same number of features. "
+            f"Received: {real.dimension} and {generated.dimension}"
+        )
+    factors = real.factor, generated.factor
+    if all(factor is None for factor in factors):
+        return frechet_distance(real.mu, real.sigma, generated.mu, generated.sigma)
+    real_factor, generated_factor = (
+        _symmetric_factor(name, moments.sigma) if factor is None else factor
+        for name, moments, factor in zip(
+            ("real", "generated"), (real, generated), factors, strict=True
+        )
+    )
+    return _distance(
+        real.mu - generated.mu,
         np.sum(real_factor**2) + np.sum(generated_factor**2),
         _trace_sqrt_low_rank(real_factor, generated_factor),
     )
@@ -90,7 +130,7 @@ def statistics(features):
     >>> mu.tolist(), sigma.tolist()
     ([1.0, 2.0], [[2.0, 2.0], [2.0, 2.0]])
     """
-    mu, centered = _center(_check_features("features", features))
+    mu, centered = _center(check_features("features", features))
     return mu, centered.T @ centered
 
 
@@ -124,8 +164,8 @@ def frechet_distance(mu1, sigma1, mu2, sigma2):
     Reference: Dowson and Landau 1982, "The Fréchet distance between multivariate normal
     distributions", equation 4.
     """
-    mu1, sigma1 = _check_gaussian("1", mu1, sigma1)
-    mu2, sigma2 = _check_gaussian("2", mu2, sigma2)
+    mu1, sigma1 = check_gaussian("1", mu1, sigma1)
+    mu2, sigma2 = check_gaussian("2", mu2, sigma2)
     if mu1.shape != mu2.shape:
         raise ValueError(
             "mu1 and mu2 must have the same length. "
@@ -201,31 +241,21 @@ def _factor(features):
 
 def _center(features):
     """Mean, and the centered features over sqrt(N - 1), in float64."""
-    mu = features.mean(axis=0)
+    mu = features.mean(axis=0, dtype="float64")
     return mu, (features - mu) / np.sqrt(len(features) - 1)
 
 
-def _check_features(name, features):
-    features = _real_array(name, features)
-    if features.ndim != 2 or len(features) < 2 or features.shape[1] < 1:
-        raise ValueError(
-            f"{name} must have shape (N, D) with N at least 2 and D at least 1. "
-            f"Received: {name}.shape={features.shape}"
-        )
-    _check_finite(name, features)
-    return features
-
-
-def _check_gaussian(name, mu, sigma):
-    mu = _real_array(f"mu{name}", mu)
-    sigma = _real_array(f"sigma{name}", sigma)
+def check_gaussian(name, mu, sigma):
+    """Mean and covariance as float64; raises as `frechet_distance` does."""
+    mu = real_array(f"mu{name}", mu).astype("float64")
+    sigma = real_array(f"sigma{name}", sigma).astype("float64")
     if mu.ndim != 1 or len(mu) < 1 or sigma.shape != 2 * mu.shape:
         raise ValueError(
             f"mu{name} must have shape (D,) and sigma{name} (D, D). Received: "
             f"mu{name}.shape={mu.shape}, sigma{name}.shape={sigma.shape}"
         )
-    _check_finite(f"mu{name}", mu)
-    _check_finite(f"sigma{name}", sigma)
+    check_finite(f"mu{name}", mu)
+    check_finite(f"sigma{name}", sigma)
     asymmetry = np.max(np.abs(sigma - sigma.T))
     if asymmetry > _ASYMMETRY * np.max(np.abs(sigma)):
         raise ValueError(
@@ -233,21 +263,3 @@ def _check_gaussian(name, mu, sigma):
             f"across the diagonal by up to {asymmetry:.3g}"
         )
     return mu, sigma
-
-
-def _real_array(name, values):
-    values = np.asarray(values)
-    if values.dtype.kind not in "fiu":
-        raise TypeError(
-            f"{name} must hold real numbers. Received: dtype={values.dtype}"
-        )
-    return values.astype("float64")
-
-
-def _check_finite(name, values):
-    finite = np.isfinite(values)
-    if not finite.all():
-        index = tuple(int(i) for i in np.argwhere(~finite)[0])
-        raise ValueError(
-            f"{name} must be finite. Received: {values[index]} at index {index}"
-        )

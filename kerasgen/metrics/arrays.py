@@ -1,0 +1,72 @@
+"""What every metric asks of its arrays, and how it refuses others."""
+
+import numpy as np
+
+
+def check_features(name, features, minimum=2):
+    """Features as they are, float32 or float64; other real numbers as float64.
+
+    Args:
+        name: What the caller calls the array.
+        features: Array (N, D) of finite real numbers.
+        minimum: Smallest N.
+
+    Returns:
+        float32 or float64 array (N, D); what is computed of it is float64.
+
+    Raises:
+        TypeError: If the array does not hold real numbers.
+        ValueError: If the shape is wrong or a value is not finite.
+    """
+    features = real_array(name, features)
+    if features.ndim != 2 or len(features) < minimum or features.shape[1] < 1:
+        raise ValueError(
+            f"{name} must have shape (N, D) with N at least {minimum} and D at least "
+            f"1. Received: {name}.shape={features.shape}"
+        )
+    check_finite(name, features)
+    return features
+
+
+def check_pair(real, generated, minimum=2):
+    """Two sets of features of one extractor; see `check_features`."""
+    real = check_features("real", real, minimum)
+    generated = check_features("generated", generated, minimum)
+    if real.shape[1] != generated.shape[1]:
+        raise ValueError(
+            "real and generated must have the same number of features. Received: "
+            f"real.shape={real.shape}, generated.shape={generated.shape}"
+        )
+    return real, generated
+
+
+def check_count(name, value, minimum=1, maximum=None):
+    """An integer in [minimum, maximum]; raises ValueError otherwise."""
+    valid = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not valid or value < minimum or (maximum is not None and value > maximum):
+        bounds = f"at least {minimum}"
+        bounds += "" if maximum is None else f" and at most {maximum}"
+        raise ValueError(
+            f"{name} must be an integer of {bounds}. Received: {name}={value!r}"
+        )
+    return int(value)
+
+
+def real_array(name, values):
+    """float32 and float64 as they are, other real numbers as float64."""
+    values = np.asarray(values)
+    if values.dtype.kind not in "fiu":
+        raise TypeError(
+            f"{name} must hold real numbers. Received: dtype={values.dtype}"
+        )
+    return values if values.dtype == np.float32 else values.astype("float64")
+
+
+def check_finite(name, values):
+    """Raises ValueError that names the first value that is not finite."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        index = tuple(int(i) for i in np.argwhere(~finite)[0])
+        raise ValueError(
+            f"{name} must be finite. Received: {values[index]} at index {index}"
+        )

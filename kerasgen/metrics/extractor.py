@@ -1,0 +1,218 @@
+"""`FeatureExtractor`: a Keras model with its preprocessing, and a digest of both."""
+
+import hashlib
+import json
+import math
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgen.metrics.arrays import check_count
+from kerasgen.metrics.resize import check_mode, resize_images
+
+
+class Features(NamedTuple):
+    """Features float32 (N, D), and logits float32 (N, num_classes) or None."""
+
+    features: np.ndarray
+    logits: np.ndarray | None
+
+
+class FeatureExtractor:
+    """Images to features, and to logits where the network has them.
+
+    Images are uint8, since a generator's floats round differently from library to
+    library. They are resized where the network takes another size, repeated to three
+    channels where it takes three, and preprocessed; the network runs in inference
+    mode.
+
+    Args:
+        network: Functional `keras.Model` from images to anything.
+        layer: Name of the layer whose output (B, D) are the features; None for the
+            network's own output.
+        logits_layer: Name of the layer whose output (B, num_classes) are the logits
+            that the inception score takes; None where there are none.
+        resize: "clean", "tensorflow" or "pytorch"; see `resize_images`.
+        preprocess: Function of float32 images in [0, 255] that returns the network's
+            input; None for `x / 127.5 - 1`. It must be a named function of a module,
+            as its name goes into the digest.
+        input_size: `(height, width)`, for a network that leaves them open.
+        name: Name in protocols; the network's by default.
+
+    Attributes:
+        digest: sha256 over architecture, weights, layers and preprocessing: scores of
+            two extractors compare only if it is equal.
+        protocol: Dict of what a reader needs to repeat a score.
+
+    Raises:
+        ValueError: If the network has no such layer, or its output is not (B, D).
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgen import metrics, networks
+    >>> network = networks.classifier((8, 8, 1), num_classes=10, feature_dim=64)
+    >>> extractor = metrics.FeatureExtractor(network, "features", "logits")
+    >>> features, logits = extractor(np.zeros((5, 12, 12, 1), "uint8"))
+    >>> features.shape, logits.shape
+    ((5, 64), (5, 10))
+    """
+
+    def __init__(
+        self,
+        network,
+        layer=None,
+        logits_layer=None,
+        resize="clean",
+        preprocess=None,
+        input_size=None,
+        name=None,
+    ):
+        check_mode(resize)
+        outputs = [_output(network, layer)]
+        if logits_layer is not None:
+            outputs.append(_output(network, logits_layer))
+        self.network = network
+        self.resize = resize
+        self.preprocess = preprocess or to_unit_range
+        self.name = name or network.name
+        self.layer, self.logits_layer = layer, logits_layer
+        *size, self.channels = network.input_shape[1:]
+        self.size = tuple(size) if input_size is None else tuple(input_size)
+        if len(self.size) != 2 or None in self.size or self.channels not in (1, 3):
+            raise ValueError(
+                "Expected a network on images of a fixed size, or an `input_size`, "
+                f"with 1 or 3 channels. Received: input_shape={network.input_shape}"
+            )
+        self._forward = keras.Model(network.input, outputs)
+        self.digest = self._digest()
+
+    @property
+    def protocol(self):
+        return {
+            "extractor": self.name,
+            "extractor_digest": self.digest,
+            "layer": self.layer or "output",
+            "logits_layer": self.logits_layer,
+            "input_size": list(self.size),
+            "resize": self.resize,
+            "quantisation": "uint8, floor of 127.5 x + 128",
+        }
+
+    def __call__(self, images, batch_size=128):
+        """Features of images.
+
+        Args:
+            images: uint8 array (N, H, W, C) in [0, 255], N at least 1.
+            batch_size: Images in one forward pass.
+
+        Returns:
+            `Features`.
+
+        Raises:
+            TypeError: If `images` is not uint8.
+            ValueError: If the shape does not fit.
+        """
+        images = self._check(images)
+        check_count("batch_size", batch_size)
+        batch_size = min(batch_size, len(images))
+        parts = []
+        for index in range(math.ceil(len(images) / batch_size)):
+            part = images[index * batch_size : (index + 1) * batch_size]
+            # Another size of batch would compile the network once more.
+            filled = np.pad(part, [(0, batch_size - len(part))] + [(0, 0)] * 3)
+            outputs = self.forward(filled.astype("float32"))
+            parts.append([output[: len(part)] for output in outputs])
+        arrays = [np.concatenate(part) for part in zip(*parts, strict=True)]
+        return Features(arrays[0], arrays[1] if len(arrays) > 1 else None)
+
+    def forward(self, images):
+        """Outputs for float images in [0, 255], without a check or rounding.
+
+        Args:
+            images: float32 array (N, H, W, C).
+
+        Returns:
+            List of float32 arrays: the features, then the logits.
+        """
+        if images.shape[1:3] != self.size:
+            images = resize_images(images, self.size, self.resize)
+        if images.shape[3] != self.channels:
+            images = np.repeat(images, self.channels, axis=3)
+        x = np.ascontiguousarray(self.preprocess(images), "float32")
+        outputs = self._forward.predict_on_batch(x)
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        return [ops.convert_to_numpy(output).astype("float32") for output in outputs]
+
+    def _check(self, images):
+        images = np.asarray(images)
+        if images.dtype != np.uint8:
+            raise TypeError(
+                "images must be uint8 in [0, 255], the data domain. "
+                f"Received: dtype={images.dtype}"
+            )
+        channels = (1, 3) if self.channels == 3 else (1,)
+        if images.ndim != 4 or 0 in images.shape or images.shape[3] not in channels:
+            raise ValueError(
+                f"images must have shape (N, H, W, C) with N at least 1 and C one of "
+                f"{channels} for {self.name}. Received: shape={images.shape}"
+            )
+        return images
+
+    def _digest(self):
+        sha = hashlib.sha256()
+        preprocess = self.preprocess
+        described = [
+            [layer.__class__.__name__, _plain(layer.get_config())]
+            for layer in self._forward.layers
+        ]
+        how = {
+            "layer": self.layer,
+            "logits_layer": self.logits_layer,
+            "resize": self.resize,
+            "size": self.size,
+            "preprocess": f"{preprocess.__module__}.{preprocess.__qualname__}",
+        }
+        sha.update(json.dumps([described, how], sort_keys=True).encode())
+        for variable in self.network.weights:
+            value = ops.convert_to_numpy(variable)
+            sha.update(f"{value.shape}{value.dtype}".encode())
+            sha.update(np.ascontiguousarray(value).tobytes())
+        return sha.hexdigest()
+
+
+def to_unit_range(images):
+    """float32 images in [0, 255] to [-1, 1]: `x / 127.5 - 1`."""
+    return images / 127.5 - 1.0
+
+
+def _output(network, layer):
+    if layer is None:
+        output = network.output
+    else:
+        names = [item.name for item in network.layers]
+        if layer not in names:
+            raise ValueError(
+                f"The network must have a layer named {layer!r}. "
+                f"Received: layers {names[-20:]}"
+            )
+        output = network.get_layer(layer).output
+    if isinstance(output, list | tuple) or len(output.shape) != 2:
+        raise ValueError(
+            "Features and logits must have shape (B, D). "
+            f"Received: {getattr(output, 'shape', output)} of layer {layer!r}"
+        )
+    return output
+
+
+def _plain(config):
+    """A layer's configuration without names, which Keras counts up."""
+    if isinstance(config, dict):
+        return {k: _plain(v) for k, v in sorted(config.items()) if k != "name"}
+    if isinstance(config, list | tuple):
+        return [_plain(value) for value in config]
+    return (
+        config if isinstance(config, str | int | float | bool | None) else str(config)
+    )

@@ -1,0 +1,194 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgen import networks
+from kerasgen.metrics import (
+    Evaluator,
+    FeatureExtractor,
+    FrechetStatistics,
+    Moments,
+    density_coverage,
+    fid,
+    fid_of_moments,
+    inception_score,
+    kid,
+    load_statistics,
+    measures,
+    precision_recall,
+    save_statistics,
+    sharpness,
+    statistics,
+)
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    keras.utils.set_random_seed(0)
+    network = networks.classifier((8, 8, 1), num_classes=5, width=4, feature_dim=6)
+    return FeatureExtractor(network, "features", "logits")
+
+
+@pytest.fixture(scope="module")
+def images():
+    r = np.random.RandomState(0)
+    real = r.randint(0, 256, (70, 8, 8, 1)).astype("uint8")
+    return real, (real[:60] // 2 + r.randint(0, 99, (60, 8, 8, 1))).astype("uint8")
+
+
+def all_metrics():
+    return [
+        "fid",
+        measures.KID(subset_size=30, num_subsets=4),
+        measures.InceptionScore(splits=3),
+        "pr",
+        "dc",
+        "sharpness",
+    ]
+
+
+def test_every_score_equals_its_function(extractor, images):
+    evaluator = Evaluator(extractor, all_metrics(), batch_size=16)
+    evaluator.set_reference(images[0], name="test", dataset="noise")
+    report = evaluator.evaluate(images[1], seed=3)
+    (x, _), (y, logits) = extractor(images[0]), extractor(images[1])
+    values = {name: score.value for name, score in report.scores.items()}
+    precision, recall = precision_recall(x, y)
+    density, coverage = density_coverage(x, y)
+    expected = {
+        "fid60_test": fid(x, y),
+        "kid60_test": kid(x, y, 30, 4)[0],
+        "is60_test": inception_score(logits, 3)[0],
+        "precision60_test": precision,
+        "recall60_test": recall,
+        "density60_test": density,
+        "coverage60_test": coverage,
+        "sharpness_ratio60_test": sharpness(images[1]).mean()
+        / sharpness(images[0]).mean(),
+    }
+    assert list(values) == list(expected)
+    assert values == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_protocol_says_what_a_reader_needs(extractor, images):
+    evaluator = Evaluator(extractor, all_metrics())
+    evaluator.set_reference(images[0], name="test", dataset="noise")
+    report = json.loads(json.dumps(evaluator.evaluate(images[1], seed=3).to_json()))
+    protocol = report["protocol"]
+    assert protocol["extractor_digest"] == extractor.digest
+    assert protocol["num_reference"] == 70 and protocol["num_generated"] == 60
+    assert (protocol["dataset"], protocol["seed"]) == ("noise", 3)
+    assert protocol["resize"] == "clean" and "uint8" in protocol["quantisation"]
+    kid_parameters = report["scores"]["kid60_test"]["parameters"]
+    assert kid_parameters == {"subset_size": 30, "num_subsets": 4, "seed": 2020}
+    assert report["scores"]["precision60_test"]["parameters"]["comparison"] == "<="
+
+
+def test_one_pass_over_the_samples(extractor, images):
+    calls = []
+
+    class Counting:
+        logits_layer = "logits"
+        protocol = {}
+
+        def __call__(self, batch, batch_size):
+            calls.append(len(batch))
+            return extractor(batch, batch_size)
+
+    evaluator = Evaluator(Counting(), all_metrics(), batch_size=32)
+    evaluator.set_reference(images[0])
+    evaluator.evaluate(images[1][i : i + 20] for i in range(0, 60, 20))
+    assert calls == [32, 32, 6, 20, 20, 20]
+
+
+def test_fid_alone_keeps_no_features(extractor, images):
+    evaluator = Evaluator(extractor, ["fid"])
+    collected = evaluator.collect(images[0])
+    assert not collected._parts["features"] and not collected._parts["logits"]
+    assert collected.moments.dimension == 6
+
+
+def test_a_count_of_thousands_is_short(images):
+    x = np.random.RandomState(0).randn(2000, 2)
+    evaluator = Evaluator(None, ["fid"])
+    evaluator.set_reference(x, name="train")
+    assert list(evaluator.evaluate(x).scores) == ["fid2k_train"]
+
+
+def test_statistics_as_reference(extractor, images, tmp_path):
+    x, y = extractor(images[0]).features, extractor(images[1]).features
+    path = tmp_path / "a.npz"
+    save_statistics(path, *statistics(x), 70, **extractor.protocol)
+    evaluator = Evaluator(extractor, ["fid", measures.InceptionScore(splits=2)])
+    evaluator.set_reference(load_statistics(path), name="test")
+    report = evaluator.evaluate(images[1])
+    assert report.scores["fid60_test"].value == pytest.approx(fid(x, y), rel=1e-6)
+    assert report.protocol["verified"] is True
+
+
+def test_statistics_of_another_extractor_are_refused(extractor, images):
+    x = extractor(images[0]).features
+    other = FrechetStatistics(*statistics(x), 70, {"extractor_digest": "0" * 64})
+    with pytest.raises(ValueError, match="digest .* Received: digest 000"):
+        Evaluator(extractor, ["fid"]).set_reference(other)
+    with pytest.raises(ValueError, match="serves FID and IS only"):
+        Evaluator(extractor, ["kid"]).set_reference(other)
+
+
+def test_memorization_of_copies(extractor, images):
+    train = extractor(images[1]).features
+    evaluator = Evaluator(extractor, [measures.Memorization(train)])
+    evaluator.set_reference(images[0], name="test")
+    assert evaluator.evaluate(images[1]).scores["nearer_to_train60_test"].value == 1.0
+
+
+class TestMoments:
+    def test_batches_change_nothing(self):
+        x = np.random.RandomState(0).randn(103, 7) + 1e3
+        moments = Moments()
+        for start in (0, 1, 3, 50):
+            end = {0: 1, 1: 3, 3: 50, 50: 103}[start]
+            moments.update(x[start:end])
+        mu, sigma = statistics(x)
+        np.testing.assert_allclose(moments.mu, mu, rtol=1e-13)
+        np.testing.assert_allclose(moments.sigma, sigma, atol=1e-12)
+        assert moments.factor is None
+
+    @pytest.mark.parametrize("sizes", [(5, 4), (5, 40), (40, 5), (40, 30)])
+    def test_distance_equals_fid(self, sizes):
+        x, y = (np.random.RandomState(n).randn(n, 8) for n in sizes)
+        moments = Moments(), Moments()
+        for item, rows in zip(moments, (x, y), strict=True):
+            item.update(rows)
+        assert fid_of_moments(*moments) == pytest.approx(fid(x, y), rel=1e-9)
+
+    def test_another_width_is_refused(self):
+        moments = Moments()
+        moments.update(np.zeros((2, 3)))
+        with pytest.raises(ValueError, match="3 columns.*Received"):
+            moments.update(np.zeros((2, 4)))
+
+    def test_one_sample_is_refused(self):
+        a, b = Moments(), Moments()
+        a.update(np.zeros((1, 3)))
+        b.update(np.zeros((5, 3)))
+        with pytest.raises(ValueError, match="real must have at least 2 rows"):
+            fid_of_moments(a, b)
+
+
+def test_bad_arguments(extractor, images):
+    with pytest.raises(ValueError, match="one of the metrics.*Received: 'fud'"):
+        Evaluator(extractor, ["fud"])
+    with pytest.raises(ValueError, match="at least one metric"):
+        Evaluator(extractor, [])
+    with pytest.raises(ValueError, match="logits_layer"):
+        Evaluator(None, ["is"])
+    evaluator = Evaluator(extractor, ["fid"])
+    with pytest.raises(ValueError, match="set_reference"):
+        evaluator.evaluate(images[0])
+    with pytest.raises(ValueError, match="Received: none"):
+        evaluator.set_reference(iter(()))
+    with pytest.raises(TypeError, match="uint8"):
+        evaluator.set_reference(images[0].astype("float32"))

@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+
+from kerasgen.metrics import density_coverage, manifold, memorization, precision_recall
+
+# Binary fractions: distances are exact, and ties are ties.
+REAL = np.array([[0.0], [1.0], [2.0], [3.0]])
+
+
+@pytest.fixture
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(manifold, "_ROWS", 7)
+
+
+def distances(x, y):
+    return ((x[:, None] - y[None]) ** 2).sum(-1)
+
+
+def test_blocks_change_nothing(small_blocks):
+    r = np.random.RandomState(0)
+    x, y = r.randn(40, 3), r.randn(33, 3) + 0.3
+    to_self = np.sort(distances(x, x) + np.diag(np.full(40, np.inf)), axis=1)
+    np.testing.assert_allclose(manifold.squared_radii(x, 4), to_self[:, 3], rtol=1e-9)
+    index, squared = manifold.nearest_neighbors(y, x)
+    np.testing.assert_array_equal(index, distances(y, x).argmin(1))
+    np.testing.assert_allclose(squared, distances(y, x).min(1), rtol=1e-9)
+    small = precision_recall(x, y), density_coverage(x, y)
+    manifold._ROWS = 1000
+    assert (precision_recall(x, y), density_coverage(x, y)) == small
+
+
+def test_a_sample_on_the_edge_of_a_ball_counts_for_recall_not_for_density():
+    edge = np.array([[-1.0], [8.0]])
+    assert precision_recall(REAL, edge, k=1)[0] == 0.5
+    assert density_coverage(REAL, edge, k=1) == (0.0, 0.0)
+
+
+def test_a_sample_is_not_its_own_neighbor_but_an_equal_one_is():
+    x = np.array([[0.0], [0.0], [5.0]])
+    assert manifold.squared_radii(x, 1).tolist() == [0.0, 0.0, 25.0]
+
+
+def test_large_offsets_do_not_cancel():
+    r = np.random.RandomState(1)
+    x, y = r.randn(50, 4), r.randn(50, 4)
+    assert precision_recall(x + 1e6, y + 1e6) == precision_recall(x, y)
+
+
+@pytest.mark.parametrize("function", [precision_recall, density_coverage])
+@pytest.mark.parametrize(
+    ("real", "generated", "k", "message"),
+    [
+        (REAL, REAL[:2], 3, "generated must hold more than k=3 samples"),
+        (REAL[:1], REAL, 3, "real must have shape"),
+        (REAL, np.zeros((4, 2)), 1, "same number of features"),
+        (np.ones((5, 2)), np.zeros((5, 2)), 1, "features that differ"),
+        (REAL * np.nan, REAL, 1, "must be finite"),
+        (REAL, REAL, 0, "k must be an integer of at least 1"),
+        (REAL, REAL, 1.5, "k must be an integer"),
+    ],
+)
+def test_bad_input(function, real, generated, k, message):
+    with pytest.raises(ValueError, match=message + "[^|]*Received"):
+        function(real, generated, k)
+
+
+class TestMemorization:
+    def data(self, seed, num):
+        return np.random.RandomState(seed).randn(num, 4)
+
+    def test_fresh_samples_are_as_near_to_both(self):
+        found = memorization(self.data(0, 2000), self.data(1, 5000), self.data(2, 500))
+        assert abs(found.share - 0.5) < 4 * found.std
+
+    def test_copies_are_found_and_pointed_at(self):
+        train = self.data(1, 300)
+        found = memorization(train[[5, 9]] + 1e-6, train, self.data(2, 300))
+        assert found.share == 1.0
+        assert found.nearest_train.tolist() == [5, 9]
+        assert found.distances.max() < 1e-5
+
+    def test_a_tie_counts_half(self):
+        x = self.data(0, 20)
+        assert memorization(x, x, x).share == 0.5
+
+    def test_more_training_data_are_not_nearer_by_their_number(self):
+        shares = [
+            memorization(
+                self.data(i, 300), self.data(i + 90, 9000), self.data(i + 50, 300)
+            ).share
+            for i in range(5)
+        ]
+        assert abs(np.mean(shares) - 0.5) < 0.06
+
+    def test_bad_input(self):
+        with pytest.raises(ValueError, match="train and test.*Received"):
+            memorization(self.data(0, 5), self.data(1, 5), np.zeros((5, 3)))
