@@ -8,6 +8,7 @@ from kerasgen.networks.autoencoding import (
 )
 from kerasgen.networks.classifier import classifier
 from kerasgen.networks.dcgan import dcgan_discriminator, dcgan_generator
+from kerasgen.networks.fid_inception import fid_inception_network
 
 __all__ = [
     "classifier",
@@ -17,4 +18,5 @@ __all__ = [
     "dcgan_generator",
     "dense_decoder",
     "dense_encoder",
+    "fid_inception_network",
 ]
