@@ -1,4 +1,4 @@
-"""The command line: list, info, generate, train, export."""
+"""The command line: list, info, generate, train, evaluate, export."""
 
 import json
 import logging
@@ -12,9 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from kerasgen import _launch, plot, presets
+from kerasgen import evaluation as evaluation_module
 from kerasgen.checkpoint import CheckpointError
 from kerasgen.export_process import ExportError
+from kerasgen.files import write_atomically
 from kerasgen.locations import import_training
+from kerasgen.metrics import StatisticsError
 
 USER_ERRORS = (
     ValueError,
@@ -24,12 +27,13 @@ USER_ERRORS = (
     CheckpointError,
     ExportError,
     presets.PresetError,
+    StatisticsError,
 )
 
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Generative models: list, sample, train and export them.",
+    help="Generative models: list, sample, train, score and export them.",
 )
 
 
@@ -122,6 +126,69 @@ def train(
     folder = Path("runs") / recipe if out is None else out
     preset = import_training("runner").train(recipe, folder, overrides, quick)
     typer.echo(preset)
+
+
+@app.command(
+    epilog="Example: kerasgen evaluate dcgan_fashion_mnist --against "
+    "fashion_mnist:test --metrics fid,kid,is,pr --num 10000"
+)
+def evaluate(
+    source: Annotated[
+        str, typer.Argument(help="Preset, preset folder, or folder of images.")
+    ],
+    against: Annotated[
+        str,
+        typer.Option(help="DATASET:SPLIT, a folder of images, or statistics (.npz)."),
+    ],
+    metrics: Annotated[
+        str, typer.Option(help="Some of fid,kid,is,pr,dc,sharpness.")
+    ] = "fid",
+    num: Annotated[int, typer.Option(help="Number of samples.")] = 10000,
+    extractor: Annotated[
+        str | None,
+        typer.Option(
+            help="Classifier preset, inception:WEIGHTS or application:NAME; the "
+            "dataset's own classifier by default."
+        ),
+    ] = None,
+    resize: Annotated[
+        str | None, typer.Option(help="clean, tensorflow or pytorch.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
+    kid_subset_size: Annotated[
+        int, typer.Option(help="Samples in a subset of KID.")
+    ] = 1000,
+    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path(
+        "evaluation.json"
+    ),
+    backend: Backend = None,
+):
+    """Score samples against real images, as a table and as JSON."""
+    if out.suffix.lower() != ".json":
+        raise ValueError(f"Expected --out with the ending .json. Received: {out}")
+    if not out.resolve().parent.is_dir():
+        raise ValueError(f"Expected an existing folder. Received: {out.parent}")
+    report = evaluation_module.evaluate(
+        source,
+        against,
+        [name for name in metrics.split(",") if name],
+        num,
+        extractor,
+        resize,
+        seed,
+        kid_subset_size,
+        progress=sys.stderr.isatty(),
+    )
+    table = Table("metric", "value", "std", "parameters")
+    for name, score in report.scores.items():
+        std = "" if score.std is None else f"{score.std:.6g}"
+        parameters = ", ".join(f"{k}={v}" for k, v in score.parameters.items())
+        table.add_row(name, f"{score.value:.8g}", std, parameters)
+    Console().print(table)
+    for key, value in report.protocol.items():
+        typer.echo(f"{key}: {value}")
+    write_atomically(out, (json.dumps(report.to_json(), indent=1) + "\n").encode())
+    typer.echo(out)
 
 
 @app.command(epilog="Example: kerasgen export dcgan_fashion_mnist serving/dcgan")

@@ -22,7 +22,8 @@ LAYERS = [
     {"losses", "penalties", "layers", "likelihoods"},
     {"networks"},
     {"models"},
-    {"presets", "export", "export_process", "checkpoint", "callbacks"},
+    {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
+    {"evaluation"},
     {"cli"},
 ]
 # base calls presets and export by the one allowed lazy import.
@@ -104,6 +105,7 @@ def test_the_readme_tables_are_made_from_the_cards():
     readme_table = pytest.importorskip("training.readme_table")
     page = readme_table.README.read_text()
     assert readme_table.render_models() in page
+    assert readme_table.render_scores() in page
     assert readme_table.render_extractors() in page
 
 

@@ -1,0 +1,160 @@
+"""Scores a preset or a folder of images against real data, by names."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from kerasgen import datasets, extractors, presets
+from kerasgen.metrics import Evaluator, load_statistics, measures
+
+GENERATION_BATCH = 1000
+
+
+def evaluate(
+    source,
+    against,
+    metrics=("fid",),
+    num=10000,
+    extractor=None,
+    resize=None,
+    seed=0,
+    kid_subset_size=1000,
+    progress=False,
+):
+    """Scores samples against real images.
+
+    Args:
+        source: Name or folder of a preset, or a folder of images (PNG, JPEG, ...).
+        against: "dataset:split" such as "fashion_mnist:test", a folder of images, or
+            a file of statistics (.npz), for FID and IS.
+        metrics: List of "fid", "kid", "is", "pr", "dc", "sharpness".
+        num: Samples to generate; of a folder, the first so many.
+        extractor: Name of a classifier preset, "inception:WEIGHTS" with a path or
+            URL#SHA256, or "application:NAME"; None for the classifier of the dataset.
+        resize: "clean", "tensorflow" or "pytorch"; None for the extractor's own.
+        seed: Seed of the samples, integer in [0, 2**32).
+        kid_subset_size: Samples in a subset of KID.
+        progress: Whether to show a progress bar.
+
+    Returns:
+        `kerasgen.metrics.Report`; the same arguments give the same digits.
+
+    Raises:
+        ValueError: A name, a number or an image shape does not fit.
+
+    Example:
+
+    >>> import kerasgen
+    >>> report = kerasgen.evaluation.evaluate("vae_digits", "digits:test", num=200)
+    >>> list(report.scores)
+    ['fid200_digits_test']
+    """
+    if num < 2:
+        raise ValueError(f"Expected num >= 2. Received: num={num}")
+    model, images = _open_source(source)
+    reference, name = _open_reference(against)
+    network = _open_extractor(extractor, against, resize)
+    chosen = [
+        measures.KID(subset_size=kid_subset_size) if name == "kid" else name
+        for name in metrics
+    ]
+    evaluator = Evaluator(network, chosen, progress=progress)
+    shape = images.shape[1:] if model is None else tuple(model.data_shape)
+    if getattr(reference, "ndim", None) == 4 and reference.shape[1:] != shape:
+        raise ValueError(
+            f"Expected images of equal shape on both sides. Received: {shape} of "
+            f"{source} and {reference.shape[1:]} of {against}"
+        )
+    evaluator.set_reference(reference, name, against=str(against))
+    if model is None:
+        return evaluator.evaluate(images[:num], num, source=str(source))
+    samples = _generate(model, num, seed)
+    digest = presets.preset_digest(source)
+    return evaluator.evaluate(
+        samples, num, source=str(source), source_sha256=digest, seed=seed
+    )
+
+
+def _generate(model, num, seed):
+    """Batches whose concatenation is `generate(num, seed)`."""
+    samples = model.generate(num, seed=seed)
+    for start in range(0, num, GENERATION_BATCH):
+        yield samples[start : start + GENERATION_BATCH]
+
+
+def _open_source(source):
+    """A model, or images; the other is None."""
+    path = Path(source)
+    if str(source) not in presets.list_presets() and path.is_dir():
+        if not (path / "config.json").is_file():
+            return None, _folder_images(path)
+        source = path.resolve()
+    card = presets.preset_card(source)
+    if card.get("family") == "feature extractor":
+        raise ValueError(
+            f"Expected a generative preset. Received: {source}, a feature extractor"
+        )
+    return presets.from_preset(source), None
+
+
+def _open_reference(against):
+    """Images or statistics, and what they are called in the scores' names."""
+    path = Path(against)
+    if path.suffix == ".npz":
+        return load_statistics(path), path.stem
+    if path.is_dir():
+        return _folder_images(path), path.name
+    dataset, split = _dataset_and_split(against)
+    return datasets.load(dataset, split).images, f"{dataset}_{_plain(split)}"
+
+
+def _open_extractor(extractor, against, resize):
+    how = {} if resize is None else {"resize": resize}
+    if extractor is None:
+        known = [n for n in presets.list_presets() if n.startswith("features_")]
+        dataset = str(against).partition(":")[0]
+        if f"features_{dataset}" not in known:
+            raise ValueError(
+                f"Expected an extractor: one of {known}, inception:WEIGHTS or "
+                f"application:NAME. Received: None, for {against}"
+            )
+        extractor = f"features_{dataset}"
+    kind, _, rest = str(extractor).partition(":")
+    if kind == "inception" and rest:
+        weights, _, sha256 = rest.partition("#")
+        return extractors.fid_inception(weights, sha256 or None, **how)
+    if kind == "application" and rest:
+        return extractors.from_application(rest, **how)
+    return extractors.from_classifier_preset(extractor, **how)
+
+
+def _folder_images(path):
+    return np.asarray(datasets.load_folder(path, shuffle=False, **_mode(path)).images)
+
+
+def _mode(path):
+    """Grey images stay grey: a folder that `generate` filled has one channel."""
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            try:
+                with Image.open(file) as image:
+                    return {"color_mode": "grayscale" if image.mode == "L" else "rgb"}
+            except OSError:
+                continue
+    return {}
+
+
+def _dataset_and_split(against):
+    dataset, colon, split = str(against).partition(":")
+    if not colon or dataset not in datasets.LOADERS:
+        raise ValueError(
+            f"Expected DATASET:SPLIT with a dataset of {sorted(datasets.LOADERS)}, a "
+            f"folder of images or an .npz file. Received: {against}"
+        )
+    return dataset, split
+
+
+def _plain(split):
+    """A split as part of a name: "train[:1000]" becomes "train_1000"."""
+    return "_".join("".join(c if c.isalnum() else " " for c in split).split())

@@ -1,0 +1,128 @@
+"""`kerasgen evaluate`: presets and folders, protocol, digits that repeat."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import kerasgen
+from kerasgen import extractors, metrics
+from kerasgen.evaluation import evaluate
+
+TEST = kerasgen.datasets.load("digits", "test").images
+
+
+@pytest.fixture(scope="module")
+def extractor():
+    return extractors.from_classifier_preset("features_digits")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The first 50 test digits as PNG files, in order."""
+    path = tmp_path / "pngs"
+    path.mkdir()
+    for index, image in enumerate(TEST[:50]):
+        Image.fromarray(image[..., 0]).save(path / f"{index:03d}.png")
+    return path
+
+
+def test_a_preset_scores_as_its_parts_do(extractor):
+    report = evaluate("vae_digits", "digits:test", ["fid", "pr", "is"], num=150, seed=3)
+    samples = kerasgen.from_preset("vae_digits").generate(150, seed=3)
+    features = extractor(samples).features
+    expected = metrics.fid(extractor(TEST).features, features)
+    score = report.scores["fid150_digits_test"]
+    assert score.value == pytest.approx(expected, rel=1e-6)
+    assert set(report.scores) == {
+        f"{name}150_digits_test" for name in ("fid", "precision", "recall", "is")
+    }
+    protocol = report.protocol
+    assert protocol["extractor_digest"] == extractor.digest
+    assert (protocol["seed"], protocol["num_reference"]) == (3, 360)
+    assert len(protocol["source_sha256"]) == 64
+
+
+def test_the_same_seed_prints_the_same_digits(tmp_path):
+    outputs = []
+    for name in ("a.json", "b.json"):
+        arguments = ["evaluate", "vae_digits", "--against", "digits:test", "--num"]
+        arguments += ["100", "--metrics", "fid,dc", "--seed", "5", "--out", name]
+        result = subprocess.run(
+            [sys.executable, "-c", "from kerasgen.cli import main; main()", *arguments],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+        )
+        assert result.returncode == 0, result.stderr
+        assert "fid100_digits_test" in result.stdout
+        outputs.append((tmp_path / name).read_text())
+    assert outputs[0] == outputs[1]
+    report = json.loads(outputs[0])
+    assert set(report["scores"]) == {
+        f"{name}100_digits_test" for name in ("fid", "density", "coverage")
+    }
+    assert report["protocol"]["against"] == "digits:test"
+
+
+def test_a_folder_of_pngs(folder, extractor):
+    report = evaluate(folder, "digits:test", ["fid", "sharpness"], num=40)
+    features = extractor(TEST).features
+    expected = metrics.fid(features, features[:40])
+    score = report.scores["fid40_digits_test"]
+    assert score.value == pytest.approx(expected, rel=1e-6)
+    assert 0.5 < report.scores["sharpness_ratio40_digits_test"].value < 2.0
+
+
+def test_a_folder_as_reference(folder):
+    report = evaluate(
+        "vae_digits", folder, ["fid"], num=50, extractor="features_digits"
+    )
+    assert list(report.scores) == ["fid50_pngs"]
+    assert report.protocol["num_reference"] == 50
+
+
+def test_statistics_as_reference(extractor, tmp_path):
+    path = tmp_path / "digits_test.npz"
+    features = extractor(TEST).features
+    metrics.save_statistics(
+        path, *metrics.statistics(features), len(features), **extractor.protocol
+    )
+    arguments = {"num": 100, "extractor": "features_digits"}
+    by_file = evaluate("vae_digits", path, **arguments)
+    by_name = evaluate("vae_digits", "digits:test", **arguments)
+    assert by_file.scores["fid100_digits_test"].value == pytest.approx(
+        by_name.scores["fid100_digits_test"].value, rel=1e-6
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"source": "nothing"}, "Expected one of the presets"),
+        ({"source": "features_digits"}, "Expected a generative preset"),
+        ({"against": "digits"}, "Expected DATASET:SPLIT"),
+        ({"against": "nothing:test"}, "Expected DATASET:SPLIT"),
+        ({"against": "digits:nothing"}, "Expected a split"),
+        ({"metrics": ["fud"]}, "Expected one of the metrics"),
+        ({"metrics": []}, "Expected at least one metric"),
+        ({"metrics": ["kid"]}, "at least subset_size=1000 samples"),
+        ({"num": 1}, "Expected num >= 2"),
+        ({"extractor": "vae_digits"}, "Expected a classifier preset"),
+        ({"extractor": "application:Nothing"}, "Expected one of"),
+        ({"resize": "bad"}, "mode is one of"),
+        ({"source": "vae_fashion_mnist"}, "equal shape on both sides"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    good = {"source": "vae_digits", "against": "digits:test", "num": 100}
+    with pytest.raises(ValueError, match=message + "(.|\n)*Received"):
+        evaluate(**{**good, **arguments})
+
+
+def test_images_of_another_size_are_resized_not_refused_by_the_extractor(extractor):
+    large = np.repeat(np.repeat(TEST[:5], 3, axis=1), 3, axis=2)
+    assert extractor(large).features.shape == (5, 64)
