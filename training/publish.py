@@ -78,14 +78,25 @@ def render_readme(card):
     lines += [f'model = kerasgen.from_preset("{card["name"]}")']
     if has_samples:
         lines += ["images = model.generate(16, seed=0)  # uint8"]
-    lines += ["```", "", "| measured | value | protocol |", "| --- | --- | --- |"]
-    for name, metric in card["metrics"].items():
-        lines.append(f"| {name} | {metric['value']} | {metric['protocol']} |")
-    lines += ["", "| how | |", "| --- | --- |"]
+    lines += ["```", "", *_render_metrics(card), "", "| how | |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in _facts(card) if value]
     lines += ["", "Parameters:", "", "```json"]
     lines += [json.dumps(card["parameters"], indent=1), "```", ""]
     return "\n".join(lines)
+
+
+def _render_metrics(card):
+    """The table of metrics, with what a baseline and real images reach."""
+    references = card.get("references", {})
+    titles = ["measured", "value", *(name.replace("_", " ") for name in references)]
+    lines = [f"| {' | '.join([*titles, 'protocol'])} |"]
+    lines.append("| --- " * (len(titles) + 1) + "|")
+    for name, metric in card["metrics"].items():
+        std = f" ± {metric['std']}" if "std" in metric else ""
+        others = [str(values.get(name, "")) for values in references.values()]
+        cells = [name, f"{metric['value']}{std}", *others, metric["protocol"]]
+        lines.append(f"| {' | '.join(cells)} |")
+    return lines
 
 
 def _facts(card):

@@ -3,6 +3,7 @@
 python -m training.readme_table
 """
 
+import re
 from pathlib import Path
 
 from kerasgen.files import write_atomically
@@ -11,6 +12,7 @@ from kerasgen.presets import list_presets, preset_card
 README = Path(__file__).parent.parent / "README.md"
 START = "<!-- presets: made by training/readme_table.py -->"
 END = "<!-- end of presets -->"
+HEADLINE = re.compile(r"fid\d+k?_test|test_.*")
 # Builder, start of its presets' names or None, family, year, paper.
 MODELS = (
     (
@@ -78,10 +80,45 @@ def render_extractors():
     return "\n".join(lines)
 
 
+def render_scores():
+    """A row for each preset and for what to read it by, in Markdown."""
+    titles = ("FID", "KID", "IS", "precision", "recall", "density", "coverage")
+    keys = [title.lower() for title in titles] + ["sharpness_ratio", "nearer_to_train"]
+    titles = [*titles, "sharpness", "nearer to train"]
+    lines = [f"| samples | number | {' | '.join(titles)} |"]
+    lines.append("| --- " * (len(titles) + 2) + "|")
+    shown = set()
+    for name in list_presets():
+        card = preset_card(name)
+        if "references" not in card:
+            continue
+        num = card["parameters"]["num_test_samples"]
+        own = {key: entry["value"] for key, entry in card["metrics"].items()}
+        lines.append(_score_row(f"`{name}`", num, own, keys))
+        for reference, values in card["references"].items():
+            label = f"{card['dataset']}: {reference.replace('_', ' ')}"
+            # Once for each dataset, though the training splits differ a little.
+            if label not in shown:
+                shown.add(label)
+                lines.append(_score_row(label, num, values, keys))
+    return "\n".join(lines)
+
+
+def _score_row(label, num, values, keys):
+    cells = [label, str(num)]
+    for key in keys:
+        found = [v for k, v in values.items() if re.fullmatch(rf"{key}\d+k?_test", k)]
+        cells.append(f"{found[0]:.4g}" if found else "")
+    return f"| {' | '.join(cells)} |"
+
+
 def _preset_rows(name):
+    """The numbers that sum a preset up: likelihood and FID, or accuracy."""
     link = f"[`{name}`](zoo/{name}/README.md)"
     rows = []
     for metric, entry in preset_card(name)["metrics"].items():
+        if not HEADLINE.fullmatch(metric):
+            continue
         rows.append([link, f"{metric} {entry['value']}", entry["protocol"]])
         link = ""
     return rows
@@ -91,7 +128,7 @@ def main():
     """Replaces what lies between the two markers."""
     before, _, rest = README.read_text().partition(START)
     _, _, after = rest.partition(END)
-    tables = f"{render_models()}\n\n{render_extractors()}"
+    tables = f"{render_models()}\n\n{render_scores()}\n\n{render_extractors()}"
     write_atomically(README, f"{before}{START}\n{tables}\n{END}{after}".encode())
 
 

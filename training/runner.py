@@ -61,7 +61,7 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
     card = {
         "name": name,
         **run.card,
-        "metrics": run.measure(run.model),
+        **run.judge(),
         **outcome,
         "recipe": training_command(name, parameters, environment["backend"], quick),
         "parameters": parameters,

@@ -12,30 +12,33 @@ from .epoch_save import EpochSave
 class GenerativeRun:
     """Training of a `GenerativeModel`, resumable at each epoch, best epoch kept.
 
-    model: compiled model. data: training data for `fit`. score: function of the
-    model, lower is better, that selects the best epoch, or the name of a logged
-    value. score_name: its name in metrics.csv. measure: function of the trained model
-    that returns the card's metrics. card: further fields of the card. fit_arguments:
-    further arguments of `fit`, such as validation_data.
+    model: compiled model. data: training data for `fit`. score: name of the logged
+    value, lower is better, that selects the best epoch. measure: function of the
+    trained model that returns the card's metrics. references: function without
+    arguments that returns the same of a baseline and of real images. card: further
+    fields of the card. callbacks: those that log the score. fit_arguments: further
+    arguments of `fit`, such as validation_data.
     """
 
     model: object
     data: object
-    score: object
-    score_name: str
+    score: str
     measure: object
+    references: object
     card: dict
+    callbacks: list = field(default_factory=list)
     fit_arguments: dict = field(default_factory=dict)
 
     def fit(self, folder, epochs, callbacks, verbose):
         """Trains in a run folder; returns further fields of the card."""
-        best = BestWeights(folder, self.score, self.score_name)
+        best = BestWeights(folder, self.score)
         self.model.fit(
             self.data,
             epochs=epochs,
             verbose=verbose,
             # metrics.csv comes after the score, the checkpoint after metrics.csv.
             callbacks=[
+                *self.callbacks,
                 best,
                 *callbacks,
                 SampleGrid(folder),
@@ -43,7 +46,11 @@ class GenerativeRun:
             ],
             **self.fit_arguments,
         )
-        return {"best_epoch": best.best["epoch"], "selected_by": self.score_name}
+        return {"best_epoch": best.best["epoch"], "selected_by": self.score}
+
+    def judge(self):
+        """What the card says of the trained model: metrics and their references."""
+        return {"metrics": self.measure(self.model), "references": self.references()}
 
     def save_pictures(self, folder):
         """Writes a grid of samples."""
@@ -80,6 +87,10 @@ class ClassifierRun:
             **self.fit_arguments,
         )
         return {"best_epoch": epochs, "selected_by": "last epoch"}
+
+    def judge(self):
+        """What the card says of the trained classifier."""
+        return {"metrics": self.measure(self.model)}
 
     def save_pictures(self, folder):
         """A classifier has no samples."""

@@ -1,113 +1,175 @@
-"""Scores that select epochs and fill cards, without a network connection."""
+"""What fills a card: scores of samples and likelihoods, each with its protocol.
+
+Nothing here needs a network connection: real images are those of the dataset, features
+those of a classifier of the zoo.
+"""
 
 import numpy as np
 
 from kerasgen import datasets
-from kerasgen.metrics import fid
+from kerasgen.metrics import Evaluator, measures
 
-GENERATION_SEED = 1234
+SEED = 0
+SPREAD_SEEDS = range(1, 6)
+NUM_SPREAD = 1000
+MAX_SUBSET = 1000
 CROSS_ENTROPY = "grey levels read as probabilities: a cross-entropy, not a density"
 
 
-def fid_score(extractor, images, num_samples):
-    """Function of a model: its FID against the first `num_samples` images.
+class SampleScores:
+    """Scores of samples against test images, with what they compare with.
 
     Args:
-        extractor: `Extractor`.
-        images: uint8 (N, H, W, C), training images.
-        num_samples: Real and generated images compared, at least 2.
-
-    Raises:
-        ValueError: There are fewer than two samples to compare.
-    """
-    _check_num_samples("num_selection_samples", num_samples)
-    real = extractor.features(images[:num_samples])
-
-    def score(model):
-        generated = model.generate(num_samples, seed=GENERATION_SEED)
-        return fid(real, extractor.features(generated))
-
-    return score
-
-
-def measure_gan(extractor, dataset, num_samples):
-    """Function of a model: the card's metrics of an implicit model.
-
-    Args:
-        extractor: `Extractor`.
-        dataset: Name of the dataset; its test images are loaded now.
-        num_samples: Generated images, at least 2.
+        extractor: `FeatureExtractor` with logits.
+        dataset: Name of the dataset; its images are loaded now, features later.
+        split: Training split, for memorisation and the two references.
+        num_samples: Samples to score, at least 2.
 
     Raises:
         ValueError: The test images do not fit the extractor, or there are fewer than
             two samples.
     """
-    _check_num_samples("num_test_samples", num_samples)
-    test = _load_test_images(dataset, extractor)
 
-    def measure(model):
-        generated = model.generate(num_samples, seed=0)
-        value = fid(extractor.features(test), extractor.features(generated))
-        protocol = (
-            f"FID in the features of the preset {extractor.name}, {len(test)} test "
-            f"images of {dataset} against {num_samples} samples, seed 0"
-        )
-        return {"fid_test": {"value": round(value, 4), "protocol": protocol}}
+    def __init__(self, extractor, dataset, split, num_samples):
+        check_num_samples("num_test_samples", num_samples)
+        self.extractor = extractor
+        self.dataset = dataset
+        self.num_samples = num_samples
+        self.test = datasets.load(dataset, "test").images
+        self.train = datasets.load(dataset, split).images
+        expected = (*extractor.size, extractor.channels)
+        if self.test.shape[1:] != expected:
+            raise ValueError(
+                f"Expected test images of shape {expected}. "
+                f"Received: shape {self.test.shape[1:]} of dataset={dataset!r}"
+            )
 
-    return measure
+    def measure(self, model):
+        """The card's metrics of a model: name to value, std and protocol."""
+        scores = self._scores(model.generate(self.num_samples, seed=SEED), SEED)
+        return {**scores, **self._spread(model)}
 
+    def references(self):
+        """Values of a trivial baseline and of real images, under the same names.
 
-def measure_vae(extractor, dataset, num_samples, num_bound, num_importance):
-    """Function of a model: the card's metrics of a VAE.
-
-    Args:
-        extractor: As for `measure_gan`, like the next two.
-        dataset: Name of the dataset.
-        num_samples: Generated images.
-        num_bound: Test images of the importance-weighted bound.
-        num_importance: Draws of z for each of them.
-
-    Raises:
-        ValueError: As for `measure_gan`.
-    """
-    measure_fid = measure_gan(extractor, dataset, num_samples)
-    test = _load_test_images(dataset, extractor)
-
-    def measure(model):
-        bound = f"test_log_likelihood_nats_{num_importance}_samples"
-        subset = test[:num_bound]
-        unit = "" if model.likelihood.is_discrete else "; " + CROSS_ENTROPY
+        The baseline draws pixels from a Gaussian with the training images' mean and
+        covariance; the bound takes training images for samples.
+        """
+        draws = np.random.RandomState(SEED)
+        real = self.train[draws.permutation(len(self.train))[: self.num_samples]]
+        candidates = {
+            "gaussian_of_pixels": gaussian_images(self.train, self.num_samples),
+            "training_images": real,
+        }
         return {
-            "test_elbo_nats": _number(
-                model.elbo(test),
-                f"mean over {len(test)} test images, one draw of z, seed 0{unit}",
-            ),
-            bound: _number(
-                model.log_likelihood(subset, num_importance),
-                f"mean over the first {len(subset)} test images, "
-                f"importance-weighted lower bound, seed 0{unit}",
-            ),
-            **measure_fid(model),
+            name: {key: entry["value"] for key, entry in self._scores(x, None).items()}
+            for name, x in candidates.items()
         }
 
-    return measure
+    def _scores(self, images, seed):
+        evaluator = self._evaluator(len(images))
+        report = evaluator.evaluate(images)
+        return {
+            name: _entry(score, report.protocol, self.dataset, seed)
+            for name, score in report.scores.items()
+        }
 
+    def _spread(self, model):
+        """FID of few samples over several seeds: what a quick test can repeat."""
+        num = min(NUM_SPREAD, self.num_samples)
+        evaluator = Evaluator(self.extractor, ["fid"])
+        evaluator.set_reference(self.test, "test")
+        values = []
+        for seed in SPREAD_SEEDS:
+            report = evaluator.evaluate(model.generate(num, seed=seed))
+            ((name, score),) = report.scores.items()
+            values.append(score.value)
+        score = measures.Score(float(np.mean(values)), float(np.std(values, ddof=1)))
+        seeds = f"each of {SPREAD_SEEDS.start} to {SPREAD_SEEDS.stop - 1}, mean and std"
+        entry = _entry(score, report.protocol, self.dataset, seeds)
+        return {f"{name}_over_seeds": entry}
 
-def _load_test_images(dataset, extractor):
-    images = datasets.load(dataset, "test").images
-    if images.shape[1:] != extractor.image_shape:
-        raise ValueError(
-            f"Expected test images of shape {extractor.image_shape}. "
-            f"Received: shape {images.shape[1:]} of dataset={dataset!r}"
+    def _evaluator(self, num):
+        subset = min(MAX_SUBSET, num, len(self.test))
+        train = self.extractor(self.train).features
+        evaluator = Evaluator(
+            self.extractor,
+            [
+                measures.FID(),
+                measures.KID(subset_size=subset),
+                measures.InceptionScore(),
+                measures.PrecisionRecall(),
+                measures.DensityCoverage(),
+                measures.Sharpness(),
+                measures.Memorization(train),
+            ],
         )
-    return images
+        evaluator.set_reference(self.test, "test")
+        return evaluator
 
 
-def _check_num_samples(name, num_samples):
+def check_num_samples(name, num_samples):
+    """Raises ValueError for too few samples."""
     if num_samples < 2:
         raise ValueError(
             f"Expected {name} >= 2, for a covariance. Received: {num_samples}"
         )
+
+
+def gaussian_images(images, num, seed=SEED):
+    """uint8 images whose pixels have the mean and covariance of others.
+
+    Args:
+        images: uint8 array (N, H, W, C), N at least 2.
+        num: Images to draw.
+        seed: Integer in [0, 2**32).
+    """
+    pixels = images.reshape(len(images), -1).astype("float64")
+    mean = pixels.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(pixels, rowvar=False))
+    draws = np.random.RandomState(seed).standard_normal((num, len(mean)))
+    drawn = mean + (draws * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
+    rounded = np.clip(np.floor(drawn + 0.5), 0, 255).astype("uint8")
+    return rounded.reshape(num, *images.shape[1:])
+
+
+def measure_likelihood(model, test, num_bound, num_importance):
+    """The card's likelihoods of a VAE: name to value and protocol.
+
+    Args:
+        model: `VAE`.
+        test: uint8 test images.
+        num_bound: Test images of the importance-weighted bound.
+        num_importance: Draws of z for each of them.
+    """
+    bound = f"test_log_likelihood_nats_{num_importance}_samples"
+    subset = test[:num_bound]
+    unit = "" if model.likelihood.is_discrete else "; " + CROSS_ENTROPY
+    return {
+        "test_elbo_nats": _number(
+            model.elbo(test),
+            f"mean over {len(test)} test images, one draw of z, seed 0{unit}",
+        ),
+        bound: _number(
+            model.log_likelihood(subset, num_importance),
+            f"mean over the first {len(subset)} test images, "
+            f"importance-weighted lower bound, seed 0{unit}",
+        ),
+    }
+
+
+def _entry(score, protocol, dataset, seed):
+    parameters = "".join(f", {k} {v}" for k, v in score.parameters.items())
+    origin = "" if seed is None else f" of seed {seed}"
+    entry = {"value": float(f"{score.value:.5g}")}
+    if score.std is not None:
+        entry["std"] = float(f"{score.std:.3g}")
+    entry["protocol"] = (
+        f"{protocol['num_generated']} samples{origin} against "
+        f"{protocol['num_reference']} test images of {dataset}, features of "
+        f"{protocol['extractor']} ({protocol['extractor_digest'][:12]}){parameters}"
+    )
+    return entry
 
 
 def _number(values, protocol):

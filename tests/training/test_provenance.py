@@ -10,7 +10,7 @@ import keras
 import pytest
 
 import kerasgen
-from training.extractor import load_extractor
+from training.extractor import extractor_card, load_extractor
 from training.provenance import (
     checkout_commit,
     describe_environment,
@@ -112,4 +112,8 @@ def test_an_extractor_names_its_weights():
     folder = kerasgen.presets.preset_folder("features_digits")
     data = (folder / "model.weights.h5").read_bytes()
     digest = hashlib.sha256(data).hexdigest()
-    assert extractor.card == {"name": "features_digits", "weights_sha256": digest}
+    assert extractor_card(extractor) == {
+        "name": "features_digits",
+        "weights_sha256": digest,
+        "digest": extractor.digest,
+    }

@@ -19,7 +19,8 @@ import torch
 from torch import nn
 
 from kerasgen import datasets, from_preset, plot
-from kerasgen.metrics import extract_features, fid
+from kerasgen.extractors import from_classifier_preset
+from kerasgen.metrics import fid
 from kerasgen.presets import preset_card
 
 RESULTS = Path(__file__).parent / "results"
@@ -142,8 +143,8 @@ def main():
     theirs = {"filters": arguments.filters, "batch_size": arguments.batch_size}
     if ours != theirs:
         raise ValueError(f"Expected the preset's values {ours}. Received: {theirs}")
-    network = from_preset(parameters["extractor"])
-    test = extract_features(network, datasets.load("fashion_mnist", "test").images)
+    extractor = from_classifier_preset(parameters["extractor"])
+    test = extractor(datasets.load("fashion_mnist", "test").images).features
     num = parameters["num_test_samples"]
     candidates = {
         mode: sample(generator, latent_dim, num, mode == "batch")
@@ -151,14 +152,14 @@ def main():
     }
     scores = {
         f"PyTorch DCGAN, BatchNorm on {mode} statistics": fid(
-            test, extract_features(network, samples)
+            test, extractor(samples).features
         )
         for mode, samples in candidates.items()
     }
     best = min(scores.values())
     preset = from_preset(PRESET)
     scores[f"kerasgen {PRESET}"] = fid(
-        test, extract_features(network, preset.generate(num, seed=0))
+        test, extractor(preset.generate(num, seed=0)).features
     )
     ratio = scores[f"kerasgen {PRESET}"] / best
     RESULTS.mkdir(exist_ok=True)

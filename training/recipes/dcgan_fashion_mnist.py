@@ -8,11 +8,11 @@
 
 import keras
 
-from kerasgen import datasets, models
+from kerasgen import callbacks, datasets, models
 
-from ..extractor import load_extractor
+from ..extractor import extractor_card, load_extractor
 from ..runs import GenerativeRun
-from ..scoring import fid_score, measure_gan
+from ..scoring import SampleScores, check_num_samples
 
 PARAMETERS = {
     "dataset": "fashion_mnist",
@@ -60,18 +60,23 @@ def build(p):
     )
     # After the model: it draws initial weights, too.
     extractor = load_extractor(p["extractor"], data.image_shape)
+    scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
+    num = p["num_selection_samples"]
+    check_num_samples("num_selection_samples", num)
+    selection = callbacks.Evaluate(data.images[:num], extractor, num=num, name="train")
     return GenerativeRun(
         model=model,
         data=data,
-        score=fid_score(extractor, data.images, p["num_selection_samples"]),
-        score_name="fid_train",
-        measure=measure_gan(extractor, p["dataset"], p["num_test_samples"]),
+        score=selection.names["fid"],
+        measure=scores.measure,
+        references=scores.references,
         card={
             "description": f"DCGAN on {p['dataset']}, unconditional",
             "family": "implicit",
             "paper": "Radford et al. 2016, arXiv:1511.06434",
             "dataset": p["dataset"],
             "split": p["split"],
-            "extractor": extractor.card,
+            "extractor": extractor_card(extractor),
         },
+        callbacks=[selection],
     )

@@ -12,9 +12,9 @@ import keras
 
 from kerasgen import datasets, models
 
-from ..extractor import load_extractor
+from ..extractor import extractor_card, load_extractor
 from ..runs import GenerativeRun
-from ..scoring import measure_vae
+from ..scoring import SampleScores, measure_likelihood
 
 PARAMETERS = {
     "dataset": "fashion_mnist",
@@ -69,18 +69,19 @@ def build(p):
     )
     # After the model: it draws initial weights, too.
     extractor = load_extractor(p["extractor"], data.image_shape)
+    scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
+
+    def measure(model):
+        num_images, num_draws = p["num_bound_images"], p["num_importance_samples"]
+        likelihood = measure_likelihood(model, scores.test, num_images, num_draws)
+        return {**likelihood, **scores.measure(model)}
+
     return GenerativeRun(
         model=model,
         data=data,
         score="val_loss",
-        score_name="val_loss",
-        measure=measure_vae(
-            extractor,
-            p["dataset"],
-            p["num_test_samples"],
-            p["num_bound_images"],
-            p["num_importance_samples"],
-        ),
+        measure=measure,
+        references=scores.references,
         card={
             "description": f"Convolutional VAE on {p['dataset']}, "
             f"{p['likelihood']} likelihood",
@@ -88,7 +89,7 @@ def build(p):
             "paper": "Kingma and Welling 2014, arXiv:1312.6114",
             "dataset": p["dataset"],
             "split": p["split"],
-            "extractor": extractor.card,
+            "extractor": extractor_card(extractor),
         },
         fit_arguments={"validation_data": validation},
     )

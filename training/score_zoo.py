@@ -1,0 +1,60 @@
+"""Measures the zoo's generative presets again and rewrites their cards and pages.
+
+    python -m training.score_zoo
+    python -m training.score_zoo vae_digits
+
+Likelihoods stay as they are: only a change of weights changes them.
+"""
+
+import argparse
+import json
+
+from kerasgen import from_preset
+from kerasgen.files import write_atomically
+from kerasgen.locations import zoo_folder
+from kerasgen.presets import list_presets, preset_card
+
+from .extractor import extractor_card, load_extractor
+from .publish import write_readme
+from .scoring import SampleScores
+
+
+def score_preset(name, references):
+    """Rewrites a preset's card.
+
+    Args:
+        name: Name of a generative preset.
+        references: Dict that keeps the references of a dataset for its next preset.
+    """
+    card = preset_card(name)
+    parameters = card["parameters"]
+    model = from_preset(name)
+    extractor = load_extractor(parameters["extractor"], model.data_shape)
+    num = parameters["num_test_samples"]
+    scores = SampleScores(extractor, card["dataset"], card["split"], num)
+    kept = {k: v for k, v in card["metrics"].items() if "nats" in k}
+    key = (card["dataset"], card["split"], num)
+    if key not in references:
+        references[key] = scores.references()
+    card["extractor"] = extractor_card(extractor)
+    card["metrics"] = {**kept, **scores.measure(model)}
+    card["references"] = references[key]
+    folder = zoo_folder() / name
+    write_atomically(folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
+    write_readme(folder)
+
+
+def main():
+    """Scores the presets that are named, or all."""
+    families = {name: preset_card(name)["family"] for name in list_presets()}
+    models = [name for name, f in families.items() if f != "feature extractor"]
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*", default=models)
+    references = {}
+    for name in parser.parse_args().names:
+        score_preset(name, references)
+        print(name, preset_card(name)["metrics"], flush=True)
+
+
+if __name__ == "__main__":
+    main()
