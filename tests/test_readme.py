@@ -82,6 +82,14 @@ def test_own_networks():
     scope["gan"].fit(x, batch_size=8, verbose=0)
 
 
+def test_metrics(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    scope = {}
+    exec(code("Metrics").replace("epochs=2", "epochs=1, verbose=0"), scope)
+    assert float(capsys.readouterr().out) > 1.0
+    assert scope["scores"].best_weights.best["epoch"] == 1
+
+
 @pytest.fixture(scope="module")
 def tiny_gan():
     scope = {"__name__": "readme"}
