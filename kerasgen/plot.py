@@ -107,6 +107,48 @@ def save_image_grid(path, images, columns=None, padding=2, scale=None):
     return path
 
 
+def save_pairs(path, images, others, pairs_per_row=5, scale=None):
+    """Writes images beside their counterparts, such as their nearest training images.
+
+    Args:
+        path: As in `save_image_grid`.
+        images: uint8 array (N, H, W, C).
+        others: Array like `images`: the counterpart of each.
+        pairs_per_row: Pairs in one row.
+        scale: As in `save_image_grid`.
+
+    Returns:
+        The path as a `pathlib.Path`.
+
+    Raises:
+        TypeError: As in `save_image_grid`.
+        ValueError: If the shapes differ, or as in `save_image_grid`.
+        OSError: If the file cannot be written.
+
+    Example:
+
+    >>> import pathlib, tempfile
+    >>> import numpy as np
+    >>> from kerasgen import metrics, plot
+    >>> train = np.random.RandomState(0).randint(0, 256, (40, 8, 8, 1), "uint8")
+    >>> samples, flat = train[:10], train.reshape(40, 64)
+    >>> found = metrics.memorization(flat[:10], flat, flat[20:])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = pathlib.Path(folder) / "nearest.png"
+    ...     plot.save_pairs(path, samples, train[found.nearest_train]).name
+    'nearest.png'
+    """
+    images, others = _check_images(images), _check_images(others)
+    if images.shape != others.shape:
+        raise ValueError(
+            "images and others must have equal shapes. "
+            f"Received: {images.shape} and {others.shape}"
+        )
+    _check_count("pairs_per_row", pairs_per_row, minimum=1)
+    pairs = np.stack([images, others], axis=1).reshape(-1, *images.shape[1:])
+    return save_image_grid(path, pairs, columns=2 * pairs_per_row, scale=scale)
+
+
 def _check_images(images):
     images = np.asarray(images)
     if images.dtype != np.uint8:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgen.plot import image_grid, save_image_grid
+from kerasgen.plot import image_grid, save_image_grid, save_pairs
 
 
 def numbered(num, height=3, width=5, channels=1):
@@ -108,3 +108,22 @@ def test_bad_counts(arguments, error):
 def test_bad_suffix(tmp_path, name):
     with pytest.raises(ValueError, match="Received: path="):
         save_image_grid(tmp_path / name, numbered(1))
+
+
+def test_pairs_lie_side_by_side(tmp_path):
+    images = np.arange(4, dtype="uint8")[:, None, None, None] * np.ones(
+        (1, 8, 8, 1), "uint8"
+    )
+    path = save_pairs(
+        tmp_path / "a.png", images, images + 100, pairs_per_row=2, scale=1
+    )
+    sheet = np.asarray(Image.open(path))
+    row = sheet[6, 6::10]
+    assert row.tolist() == [0, 100, 1, 101]
+
+
+def test_pairs_of_other_shapes_are_refused(tmp_path):
+    images = np.zeros((4, 8, 8, 1), "uint8")
+    with pytest.raises(ValueError, match="equal shapes. Received"):
+        save_pairs(tmp_path / "a.png", images, images[:3])
+    assert not list(tmp_path.iterdir())

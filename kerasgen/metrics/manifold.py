@@ -3,8 +3,7 @@
 import numpy as np
 
 from kerasgen.metrics.arrays import check_count, check_pair
-
-_ROWS = 1024  # distances are computed in blocks of _ROWS x _ROWS
+from kerasgen.metrics.distances import DistanceBlocks, squared_radii
 
 
 def precision_recall(real, generated, k=3):
@@ -43,9 +42,15 @@ def precision_recall(real, generated, k=3):
     generated_radii = squared_radii(generated, k)
     is_precise = np.zeros(len(generated), bool)
     is_recalled = np.zeros(len(real), bool)
-    for rows, columns, squared in _blocks(real, generated):
-        is_precise[columns] |= (squared <= real_radii[rows, None]).any(axis=0)
-        is_recalled[rows] |= (squared <= generated_radii[None, columns]).any(axis=1)
+    blocks = DistanceBlocks(real, generated)
+    for block in blocks:
+        rows, columns, _ = block
+        in_real = blocks.within(*block, real_radii[rows, None], strict=False)
+        in_generated = blocks.within(
+            *block, generated_radii[None, columns], strict=False
+        )
+        is_precise[columns] |= in_real.any(axis=0)
+        is_recalled[rows] |= in_generated.any(axis=1)
     return float(is_precise.mean()), float(is_recalled.mean())
 
 
@@ -82,86 +87,12 @@ def density_coverage(real, generated, k=5):
     radii = squared_radii(real, k)
     num_balls = 0
     is_covered = np.zeros(len(real), bool)
-    for rows, _, squared in _blocks(real, generated):
-        inside = squared < radii[rows, None]
+    blocks = DistanceBlocks(real, generated)
+    for block in blocks:
+        inside = blocks.within(*block, radii[block[0], None], strict=True)
         num_balls += int(inside.sum())
-        is_covered[rows] |= inside.any(axis=1)
+        is_covered[block[0]] |= inside.any(axis=1)
     return num_balls / (k * len(generated)), float(is_covered.mean())
-
-
-def squared_radii(features, k):
-    """Squared distance of each sample to its k-th nearest neighbour but itself.
-
-    Args:
-        features: float64 array (N, D), N above k.
-        k: Integer of at least 1.
-
-    Returns:
-        float64 array (N,).
-    """
-    nearest = np.full((len(features), k), np.inf)
-    for rows, columns, squared in _blocks(features, features, symmetric=True):
-        if rows == columns:
-            np.fill_diagonal(squared, np.inf)
-        nearest[rows] = _smallest(nearest[rows], squared, k)
-        if rows != columns:
-            nearest[columns] = _smallest(nearest[columns], squared.T, k)
-    # Rounding may leave equal samples a little below 0.
-    return np.maximum(nearest.max(axis=1), 0.0)
-
-
-def nearest_neighbors(queries, features):
-    """Index of, and squared distance to, the nearest feature of each query.
-
-    Args:
-        queries: float64 array (N, D).
-        features: float64 array (M, D).
-
-    Returns:
-        Pair of arrays (N,): int64 and float64.
-    """
-    index = np.zeros(len(queries), "int64")
-    distance = np.full(len(queries), np.inf)
-    for rows, columns, squared in _blocks(queries, features):
-        best = squared.argmin(axis=1)
-        value = squared[np.arange(len(best)), best]
-        closer = value < distance[rows]
-        index[rows] = np.where(closer, columns.start + best, index[rows])
-        distance[rows] = np.where(closer, value, distance[rows])
-    return index, np.maximum(distance, 0.0)
-
-
-def _smallest(nearest, squared, k):
-    if squared.shape[1] > k:
-        squared = np.partition(squared, k - 1, axis=1)[:, :k]
-    both = np.concatenate([nearest, squared], axis=1)
-    return np.partition(both, k - 1, axis=1)[:, :k]
-
-
-def _blocks(x, y, symmetric=False):
-    """Squared distances block by block: `(rows, columns, squared)`, two slices.
-
-    Both sides are moved by one vector, which leaves distances as they are and keeps
-    the cancellation in `|x|^2 + |y|^2 - 2 x.y` small. The norms are two more columns
-    of the matrices, so that one product makes a block.
-    """
-    center = x.mean(axis=0, dtype="float64")
-    left = _with_norms(x - center, 1.0, norms_first=True)
-    right = _with_norms(y - center, -2.0, norms_first=False)
-    for i in range(0, len(x), _ROWS):
-        rows = slice(i, min(i + _ROWS, len(x)))
-        for j in range(i if symmetric else 0, len(y), _ROWS):
-            columns = slice(j, min(j + _ROWS, len(y)))
-            yield rows, columns, left[rows] @ right[columns].T
-
-
-def _with_norms(x, scale, norms_first):
-    """`[scale x, |x|^2, 1]`, or with the last two columns swapped."""
-    norms = np.einsum("ij,ij->i", x, x)
-    ones = np.ones_like(norms)
-    last = (norms, ones) if norms_first else (ones, norms)
-    x *= scale
-    return np.column_stack([x, *last])
 
 
 def _check(real, generated, k):

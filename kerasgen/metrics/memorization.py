@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasgen.metrics.arrays import check_features, check_pair
-from kerasgen.metrics.manifold import nearest_neighbors
+from kerasgen.metrics.distances import nearest_neighbors
 
 
 class Memorization(NamedTuple):

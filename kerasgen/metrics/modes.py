@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasgen.metrics.arrays import check_count, check_features
-from kerasgen.metrics.manifold import nearest_neighbors
+from kerasgen.metrics.distances import nearest_neighbors
 
 
 class ModeCoverage(NamedTuple):

@@ -1,7 +1,12 @@
 import numpy as np
 import pytest
 
-from kerasgen.metrics import density_coverage, manifold, memorization, precision_recall
+from kerasgen.metrics import (
+    density_coverage,
+    distances,
+    memorization,
+    precision_recall,
+)
 
 # Binary fractions: distances are exact, and ties are ties.
 REAL = np.array([[0.0], [1.0], [2.0], [3.0]])
@@ -9,23 +14,23 @@ REAL = np.array([[0.0], [1.0], [2.0], [3.0]])
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(manifold, "_ROWS", 7)
+    monkeypatch.setattr(distances, "_ROWS", 7)
 
 
-def distances(x, y):
+def all_distances(x, y):
     return ((x[:, None] - y[None]) ** 2).sum(-1)
 
 
 def test_blocks_change_nothing(small_blocks):
     r = np.random.RandomState(0)
     x, y = r.randn(40, 3), r.randn(33, 3) + 0.3
-    to_self = np.sort(distances(x, x) + np.diag(np.full(40, np.inf)), axis=1)
-    np.testing.assert_allclose(manifold.squared_radii(x, 4), to_self[:, 3], rtol=1e-9)
-    index, squared = manifold.nearest_neighbors(y, x)
-    np.testing.assert_array_equal(index, distances(y, x).argmin(1))
-    np.testing.assert_allclose(squared, distances(y, x).min(1), rtol=1e-9)
+    to_self = np.sort(all_distances(x, x) + np.diag(np.full(40, np.inf)), axis=1)
+    np.testing.assert_allclose(distances.squared_radii(x, 4), to_self[:, 3], rtol=1e-9)
+    index, squared = distances.nearest_neighbors(y, x)
+    np.testing.assert_array_equal(index, all_distances(y, x).argmin(1))
+    np.testing.assert_allclose(squared, all_distances(y, x).min(1), rtol=1e-9)
     small = precision_recall(x, y), density_coverage(x, y)
-    manifold._ROWS = 1000
+    distances._ROWS = 1000
     assert (precision_recall(x, y), density_coverage(x, y)) == small
 
 
@@ -37,7 +42,46 @@ def test_a_sample_on_the_edge_of_a_ball_counts_for_recall_not_for_density():
 
 def test_a_sample_is_not_its_own_neighbor_but_an_equal_one_is():
     x = np.array([[0.0], [0.0], [5.0]])
-    assert manifold.squared_radii(x, 1).tolist() == [0.0, 0.0, 25.0]
+    assert distances.squared_radii(x, 1).tolist() == [0.0, 0.0, 25.0]
+
+
+@pytest.mark.parametrize("width", [2, 64, 700])
+def test_float32_features_are_decided_in_float64(width, monkeypatch):
+    """Also where rounding in float32 would decide otherwise."""
+    monkeypatch.setattr(distances, "_ROWS", 100)
+    r = np.random.RandomState(0)
+    x = (r.randn(260, width) + 50.0).astype("float32")
+    y = (x[:240] + 1e-3 * r.randn(240, width)).astype("float32")
+    doubles = x.astype("float64"), y.astype("float64")
+    for k in (1, 5):
+        np.testing.assert_allclose(
+            distances.squared_radii(x, k),
+            distances.squared_radii(doubles[0], k),
+            rtol=1e-6,
+        )
+        assert precision_recall(x, y, k) == precision_recall(*doubles, k)
+        assert density_coverage(x, y, k) == density_coverage(*doubles, k)
+
+
+def test_bounds_on_the_edge_are_decided_in_float64():
+    """Distances that are equal in float32 and differ in float64."""
+    x = np.zeros((1, 1), "float32")
+    y = np.array([[1.0], [1.0 + 2.0**-23], [1.0 - 2.0**-24]], "float32")
+    blocks = distances.DistanceBlocks(x, y)
+    ((rows, columns, squared),) = blocks
+    bounds = np.ones((1, 1))
+    for strict, expected in (
+        (False, [True, False, True]),
+        (True, [False, False, True]),
+    ):
+        inside = blocks.within(rows, columns, squared, bounds, strict)
+        assert inside.tolist() == [expected]
+
+
+def test_many_equal_float32_samples():
+    x = np.repeat(np.eye(3, dtype="float32"), 20, axis=0)
+    assert distances.squared_radii(x, 19).tolist() == [0.0] * 60
+    assert distances.squared_radii(x, 20).tolist() == [2.0] * 60
 
 
 def test_large_offsets_do_not_cancel():
