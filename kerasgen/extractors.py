@@ -21,6 +21,7 @@ from kerasgen.weights_file import (
     read_weights,
 )
 
+_AXES = {4: (2, 3, 1, 0), 2: (1, 0)}
 _BATCH_NORM = ("weight", "bias", "running_mean", "running_var")
 
 
@@ -37,8 +38,9 @@ def fid_inception(weights, sha256=None, features="2048", resize="tensorflow"):
             path, or a URL.
         sha256: Expected digest of the file; needed for a URL.
         features: Which features: "64", "192", "768" or "2048".
-        resize: "tensorflow" for FID as first published, "pytorch" for pytorch-fid's,
-            "clean" for clean-fid's.
+        resize: "tensorflow" for FID as first published, "clean" for clean-fid's
+            resizing, "pytorch" for that of pytorch-fid, which also scales a little
+            differently.
 
     Returns:
         `FeatureExtractor` with 1008 logits.
@@ -182,7 +184,7 @@ def _assign_torch_weights(network, path):
         for variable, key in zip(layer.weights, _torch_keys(layer), strict=True):
             if key not in state:
                 raise PresetError(f"Expected {key} in the weights. Received: {path}")
-            value = np.transpose(state[key], _axes(state[key].ndim))
+            value = np.transpose(state[key], _AXES.get(state[key].ndim))
             if value.shape != tuple(variable.shape):
                 raise PresetError(
                     f"Expected {key} of shape {tuple(variable.shape)} in Keras's "
@@ -200,7 +202,3 @@ def _torch_keys(layer):
     if isinstance(layer, keras.layers.BatchNormalization):
         return [f"{prefix}.{name}" for name in _BATCH_NORM]
     return [f"{prefix}.weight"] if layer.weights else []
-
-
-def _axes(rank):
-    return {4: (2, 3, 1, 0), 2: (1, 0), 1: (0,)}[rank]

@@ -83,8 +83,8 @@ def render_extractors():
 def render_scores():
     """A row for each preset and for what to read it by, in Markdown."""
     titles = ("FID", "KID", "IS", "precision", "recall", "density", "coverage")
-    keys = [title.lower() for title in titles] + ["sharpness_ratio", "nearer_to_train"]
-    titles = [*titles, "sharpness", "nearer to train"]
+    keys = [title.lower() for title in titles] + ["sharpness_ratio", "memorization"]
+    titles = [*titles, "sharpness", "memorisation"]
     lines = [f"| samples | number | {' | '.join(titles)} |"]
     lines.append("| --- " * (len(titles) + 2) + "|")
     shown = set()

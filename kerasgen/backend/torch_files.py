@@ -2,8 +2,6 @@
 
 import pickle
 
-import numpy as np
-
 from kerasgen.weights_file import PresetError
 
 
@@ -28,15 +26,21 @@ def read_state_dict(path):
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        if isinstance(state, dict):
+            return {
+                str(name): value.detach().to_dense().numpy()
+                for name, value in state.items()
+                if isinstance(value, torch.Tensor)
+            }
+    except (
+        pickle.UnpicklingError,
+        RuntimeError,
+        TypeError,
+        EOFError,
+        OSError,
+    ) as error:
         raise PresetError(
             f"Expected a PyTorch file of tensors. Received: {path} "
-            f"({str(error).splitlines()[0]})"
+            f"({(str(error) or type(error).__name__).splitlines()[0]})"
         ) from error
-    if not isinstance(state, dict):
-        raise PresetError(f"Expected a dict of tensors. Received: {type(state)}")
-    return {
-        str(name): np.asarray(value.numpy())
-        for name, value in state.items()
-        if isinstance(value, torch.Tensor)
-    }
+    raise PresetError(f"Expected a dict of tensors. Received: {type(state)}")

@@ -10,8 +10,6 @@ from kerasgen.callbacks.best_weights import BestWeights
 from kerasgen.metrics import Evaluator
 from kerasgen.models.inputs import check_positive_integer
 
-HIGHER_IS_BETTER = ("is", "precision", "recall", "density", "coverage")
-
 
 class Evaluate(keras.callbacks.Callback):
     """Logs FID and its like of samples, and keeps the best epoch.
@@ -87,12 +85,12 @@ class Evaluate(keras.callbacks.Callback):
             self.best_weights = self._keep_best(best, path)
 
     def _keep_best(self, best, path):
-        if best not in self.names:
-            raise ValueError(
-                f"`best` is one of {sorted(self.names)}. Received: best={best!r}"
-            )
-        mode = "max" if best in HIGHER_IS_BETTER else "min"
-        return BestWeights(path, self.names[best], mode=mode)
+        better = {}
+        for metric in self.evaluator.metrics:
+            better |= metric.better
+        if best not in better:
+            raise ValueError(f"`best` is one of {sorted(better)}. Received: {best!r}")
+        return BestWeights(path, self.names[best], mode=better[best])
 
     def set_model(self, model):
         super().set_model(model)

@@ -1,48 +1,52 @@
 """Distances between many features: in blocks, fast, and decided in float64.
 
-Blocks of float32 features are float32 products. What lies so near to a bound that
-rounding could decide it is computed again in float64 from the features themselves, so
-counts and radii are those of float64 throughout.
+Blocks of float32 features are float32 products, those of float64 float64. What lies so
+near to a bound that rounding could decide it is computed again in float64 from the
+features themselves, so counts and radii are those of exact differences.
 """
 
 import numpy as np
 
 _ROWS = 1024  # distances are computed in blocks of _ROWS x _ROWS
-_PAIRS = 4096  # pairs whose features are held at once in float64
-_SPARE = 8  # more neighbors are kept than are asked for, then sorted in float64
+_VALUES = 2**22  # values of the features that are held at once in float64
+_SPARE = 8  # more neighbors are kept than are asked for, then sorted exactly
 
 
 class DistanceBlocks:
     """Squared distances of the rows of two arrays, block by block.
 
-    Both sides are moved by one vector, which leaves distances as they are and keeps
-    the cancellation in `|x|^2 + |y|^2 - 2 x.y` small. The norms are two more columns
-    of the matrices, so that one product makes a block.
+    Both sides are moved by one vector and scaled by a power of two, so that no square
+    overflows and the cancellation in `|x|^2 + |y|^2 - 2 x.y` stays small. The norms are
+    two more columns of the matrices: one product makes a block.
 
     Args:
         x: float32 or float64 array (N, D).
         y: Array (M, D); None for x itself, of which one triangle is served.
-        single: Whether float32 features are multiplied in float32.
-
-    Attributes:
-        slack: Bound of the rounding error of a squared distance; 0 for float64, which
-            is what everything is compared with.
     """
 
-    def __init__(self, x, y=None, single=True):
+    def __init__(self, x, y=None):
         self.x, self.y = x, x if y is None else y
         self.is_triangle = y is None
-        single = single and self.x.dtype == self.y.dtype == np.float32
-        dtype = "float32" if single else "float64"
+        both_single = self.x.dtype == self.y.dtype == np.float32
+        dtype = np.dtype("float32" if both_single else "float64")
         center = x.mean(axis=0, dtype="float64")
-        self._left, largest = _with_norms(x - center, 1.0, True, dtype)
-        self._right, other = _with_norms(self.y - center, -2.0, False, dtype)
-        # Eight times what sums of as many random roundings come to.
-        unit = 8.0 * np.sqrt(x.shape[1] + 2.0) * np.finfo("float32").eps
-        self.slack = unit * (largest + other) if single else 0.0
+        left, right = x - center, self.y - center
+        largest = max(np.abs(left).max(), np.abs(right).max())
+        self._scale = 2.0 ** -np.round(np.log2(largest)) if largest else 1.0
+        left *= self._scale
+        right *= self._scale
+        x_norms = np.einsum("ij,ij->i", left, left)
+        y_norms = np.einsum("ij,ij->i", right, right)
+        # An estimate: eight times what as many random roundings come to.
+        unit = 8.0 * np.sqrt(x.shape[1] + 2.0) * np.finfo(dtype).eps
+        self._x_slack, self._y_slack = unit * x_norms, unit * y_norms
+        right *= -2.0
+        ones = np.ones_like(x_norms), np.ones_like(y_norms)
+        self._left = np.column_stack([left, x_norms, ones[0]]).astype(dtype)
+        self._right = np.column_stack([right, ones[1], y_norms]).astype(dtype)
 
     def __iter__(self):
-        """Yields `(rows, columns, squared)`: two slices and an array."""
+        """Yields `(rows, columns, scaled)`: two slices and scaled squared distances."""
         for i in range(0, len(self.x), _ROWS):
             rows = slice(i, min(i + _ROWS, len(self.x)))
             for j in range(i if self.is_triangle else 0, len(self.y), _ROWS):
@@ -60,35 +64,50 @@ class DistanceBlocks:
             float64 array (P,).
         """
         squared = np.empty(len(rows))
-        for start in range(0, len(rows), _PAIRS):
-            part = slice(start, start + _PAIRS)
+        pairs = max(_VALUES // self.x.shape[1], 1)
+        for start in range(0, len(rows), pairs):
+            part = slice(start, start + pairs)
             difference = self.x[rows[part]].astype("float64") - self.y[columns[part]]
             squared[part] = np.einsum("ij,ij->i", difference, difference)
         return squared
 
-    def within(self, rows, columns, squared, bounds, strict):
-        """Which distances of a block lie within bounds, as float64 decides it.
+    def within(self, rows, columns, scaled, bounds, strict):
+        """Which distances of a block lie within bounds, as exact differences decide.
 
         Args:
             rows: Slice of the block.
             columns: Slice of the block.
-            squared: The block.
-            bounds: float64 array (rows, 1) or (1, columns).
+            scaled: The block.
+            bounds: float64 array (rows, 1) or (1, columns) of squared distances.
             strict: `<` where True, `<=` where False.
 
         Returns:
-            bool array like `squared`.
+            bool array like `scaled`.
         """
         compare = np.less if strict else np.less_equal
-        if not self.slack:
-            return compare(squared, bounds)
-        inside = squared < (bounds - self.slack).astype("float32")
-        perhaps = squared <= (bounds + self.slack).astype("float32")
+        slack = self._slack(rows, columns)
+        scaled_bounds = (bounds * self._scale**2).astype(scaled.dtype)
+        inside = scaled + slack < scaled_bounds
+        perhaps = scaled - slack <= scaled_bounds
         i, j = np.nonzero(inside != perhaps)
         if len(i):
             exact = self.exact(i + rows.start, j + columns.start)
-            inside[i, j] = compare(exact, np.broadcast_to(bounds, squared.shape)[i, j])
+            inside[i, j] = compare(exact, np.broadcast_to(bounds, scaled.shape)[i, j])
         return inside
+
+    def certain(self, scaled, rows):
+        """What scaled squared distances of rows at least are, unscaled.
+
+        Args:
+            scaled: Array (N,).
+            rows: int array (N,), the row of x that each belongs to.
+        """
+        slack = 2.0 * (self._x_slack[rows] + self._y_slack.max())
+        return (scaled - slack) / self._scale**2
+
+    def _slack(self, rows, columns):
+        slack = self._x_slack[rows, None] + self._y_slack[None, columns]
+        return slack.astype(self._left.dtype)
 
 
 def squared_radii(features, k):
@@ -103,25 +122,23 @@ def squared_radii(features, k):
     """
     blocks = DistanceBlocks(features)
     num = len(features)
-    kept = min(k + _SPARE, num - 1) if blocks.slack else k
-    values = np.full((num, kept), np.inf, "float32" if blocks.slack else "float64")
+    kept = min(k + _SPARE, num - 1)
+    values = np.full((num, kept), np.inf)
     index = np.zeros((num, kept), "int64")
-    for rows, columns, squared in blocks:
+    for rows, columns, scaled in blocks:
         if rows == columns:
-            np.fill_diagonal(squared, np.inf)
-        _keep_smallest(values, index, rows, columns.start, squared)
+            np.fill_diagonal(scaled, np.inf)
+        _keep_smallest(values, index, rows, columns.start, scaled)
         if rows != columns:
-            _keep_smallest(values, index, columns, rows.start, squared.T)
-    if not blocks.slack:
-        # Rounding may leave equal samples a little below 0.
-        return np.maximum(values.max(axis=1), 0.0)
-    own = np.repeat(np.arange(num), kept)
-    exact = blocks.exact(own, index.ravel()).reshape(num, kept)
+            _keep_smallest(values, index, columns, rows.start, scaled.T)
+    own = np.arange(num)
+    exact = blocks.exact(own.repeat(kept), index.ravel()).reshape(num, kept)
     radii = np.partition(exact, k - 1, axis=1)[:, k - 1]
     if kept < num - 1:
-        # Whom rounding may have kept out: rare, but for many equal samples.
-        for i in np.flatnonzero(radii > values.max(axis=1) - 2.0 * blocks.slack):
-            others = np.delete(np.arange(num), i)
+        # Whom rounding may have kept out; nobody is nearer than at 0.
+        may_differ = radii > blocks.certain(values.max(axis=1), own)
+        for i in np.flatnonzero(may_differ & (radii > 0)):
+            others = np.delete(own, i)
             squared = blocks.exact(np.full(num - 1, i), others)
             radii[i] = np.partition(squared, k - 1)[k - 1]
     return radii
@@ -139,13 +156,15 @@ def nearest_neighbors(queries, features):
     """
     index = np.zeros(len(queries), "int64")
     distance = np.full(len(queries), np.inf)
-    for rows, columns, squared in DistanceBlocks(queries, features, single=False):
-        best = squared.argmin(axis=1)
-        value = squared[np.arange(len(best)), best]
+    queries, features = queries.astype("float64"), features.astype("float64")
+    blocks = DistanceBlocks(queries, features)
+    for rows, columns, scaled in blocks:
+        best = scaled.argmin(axis=1)
+        value = scaled[np.arange(len(best)), best]
         closer = value < distance[rows]
         index[rows] = np.where(closer, columns.start + best, index[rows])
         distance[rows] = np.where(closer, value, distance[rows])
-    return index, np.maximum(distance, 0.0)
+    return index, blocks.exact(np.arange(len(queries)), index)
 
 
 def _keep_smallest(values, index, rows, offset, squared):
@@ -162,12 +181,3 @@ def _keep_smallest(values, index, rows, offset, squared):
     order = np.argpartition(both, kept - 1, axis=1)[:, :kept]
     values[rows] = np.take_along_axis(both, order, axis=1)
     index[rows] = np.take_along_axis(places, order, axis=1)
-
-
-def _with_norms(x, scale, norms_first, dtype):
-    """`[scale x, |x|^2, 1]`, or with the last two columns swapped; the largest norm."""
-    norms = np.einsum("ij,ij->i", x, x)
-    ones = np.ones_like(norms)
-    last = (norms, ones) if norms_first else (ones, norms)
-    x *= scale
-    return np.column_stack([x, *last]).astype(dtype, copy=False), norms.max()

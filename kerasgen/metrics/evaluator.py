@@ -107,6 +107,11 @@ class Evaluator:
         self.metrics = [measures.get(metric) for metric in metrics]
         if not self.metrics:
             raise ValueError("Expected at least one metric. Received: metrics=()")
+        keys = [key for metric in self.metrics for key in metric.score_keys]
+        if len({*keys}) < len(keys):
+            raise ValueError(
+                f"Expected metrics with scores of different names. Received: {keys}"
+            )
         self.batch_size = batch_size
         self.progress = progress
         self.needs = frozenset().union(*(metric.needs for metric in self.metrics))
@@ -206,7 +211,7 @@ class Evaluator:
             for batch in samples:
                 batch = np.asarray(batch)
                 if self.extractor is None:
-                    features, logits = batch, None
+                    features, logits = batch.copy(), None
                 else:
                     features, logits = self.extractor(batch, self.batch_size)
                 collected.update(batch, features, logits)

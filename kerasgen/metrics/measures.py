@@ -1,6 +1,7 @@
 """Metrics as objects that an `Evaluator` computes from one pass of features.
 
-Each has `key`, its short name; `score_keys`, the names of its scores; `needs`, a set
+Each has `key`, its short name; `score_keys`, the names of its scores; `better`, "min"
+or "max" for those that an epoch may be selected by; `needs`, a set
 of "moments", "features", "logits" and "images"; and `scores(real, generated)`, which
 maps two `Collected` to a dict of these names to `Score`.
 """
@@ -31,6 +32,7 @@ class FID:
 
     key = "fid"
     score_keys = ("fid",)
+    better = {"fid": "min"}
     needs = frozenset({"moments"})
 
     def scores(self, real, generated):
@@ -48,6 +50,7 @@ class KID:
 
     key = "kid"
     score_keys = ("kid",)
+    better = {"kid": "min"}
     needs = frozenset({"features"})
 
     def scores(self, real, generated):
@@ -71,6 +74,7 @@ class InceptionScore:
 
     key = "is"
     score_keys = ("is",)
+    better = {"is": "max"}
     needs = frozenset({"logits"})
 
     def scores(self, real, generated):
@@ -88,6 +92,7 @@ class PrecisionRecall:
 
     key = "pr"
     score_keys = ("precision", "recall")
+    better = {"precision": "max", "recall": "max"}
     needs = frozenset({"features"})
 
     def scores(self, real, generated):
@@ -107,6 +112,7 @@ class DensityCoverage:
 
     key = "dc"
     score_keys = ("density", "coverage")
+    better = {"density": "max", "coverage": "max"}
     needs = frozenset({"features"})
 
     def scores(self, real, generated):
@@ -124,36 +130,40 @@ class Sharpness:
 
     key = "sharpness"
     score_keys = ("sharpness_ratio",)
+    better = {}  # neither blur nor noise is good
     needs = frozenset({"images"})
 
     def scores(self, real, generated):
+        if not real.sharpness.any():
+            raise ValueError(
+                "Expected reference images that are not all constant: there is no "
+                "sharpness to compare with. Received: sharpness 0"
+            )
         ratio = generated.sharpness.mean() / real.sharpness.mean()
         return {"sharpness_ratio": Score(float(ratio))}
 
 
 class Memorization:
-    """Share of samples nearer to training than to test data.
+    """Excess of samples nearer to training than to test data; 0 none, 1 copies.
 
     Args:
         train_features: Array (N, D) of the training data's features; the reference of
             the evaluation is the test data.
-        seed: See `kerasgen.metrics.memorization`.
     """
 
     key = "memorization"
-    score_keys = ("nearer_to_train",)
+    score_keys = ("memorization",)
+    better = {"memorization": "min"}
     needs = frozenset({"features"})
 
-    def __init__(self, train_features, seed=0):
+    def __init__(self, train_features):
         self.train_features = np.asarray(train_features)
-        self.seed = seed
 
     def scores(self, real, generated):
-        found = memorization(
-            generated.features, self.train_features, real.features, self.seed
-        )
-        parameters = {"num_train": len(self.train_features), "seed": self.seed}
-        return {"nearer_to_train": Score(found.share, found.std, parameters)}
+        found = memorization(generated.features, self.train_features, real.features)
+        parameters = {"num_train": len(self.train_features), "share": found.share}
+        std = found.std / (1.0 - found.expected)
+        return {"memorization": Score(found.excess, std, parameters)}
 
 
 NAMED = {

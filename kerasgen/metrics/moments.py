@@ -62,6 +62,8 @@ class Moments:
                 f"features must have {width} columns, as before. "
                 f"Received: shape={features.shape}"
             )
+        # A copy: the caller may fill its buffer anew.
+        features = np.array(features)
         self.num += len(features)
         if self._products is not None:
             self._add(features)

@@ -60,6 +60,8 @@ def perceptual_path_length(
         raise ValueError(f"epsilon must be in (0, 1). Received: epsilon={epsilon}")
     if mode not in ("spherical", "linear"):
         raise ValueError(f"mode is 'spherical' or 'linear'. Received: mode={mode!r}")
+    if mode == "spherical" and latent_dim == 1:
+        raise ValueError("Spherical paths need latent_dim >= 2. Received: latent_dim=1")
     between = _spherical if mode == "spherical" else _linear
     draws = np.random.RandomState(seed)
     lengths = []

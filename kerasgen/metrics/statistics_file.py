@@ -5,6 +5,7 @@ import io
 import json
 import math
 import zipfile
+import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,16 @@ MAX_DIMENSION = 8192
 MAX_MEMBER_BYTES = 8 * MAX_DIMENSION**2 + 4096
 _OURS = {"mu", "sigma", "num", "protocol"}
 _TTUR = {"mu", "sigma"}
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    OverflowError,
+    RuntimeError,  # encrypted, recursion too deep, or a method that zipfile lacks
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 class StatisticsError(RuntimeError):
@@ -97,7 +108,7 @@ def load_statistics(path):
     path = Path(path)
     try:
         arrays = _read_arrays(path)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, KeyError) as error:
+    except _DAMAGE as error:
         raise StatisticsError(
             f"Expected an .npz file of statistics. Received: {path} ({error})"
         ) from error
@@ -121,7 +132,7 @@ def _ours(path, mu, sigma, arrays):
         num = int(arrays["num"])
         protocol = json.loads(arrays["protocol"].tobytes())
         file_format, digest = protocol.pop("format"), protocol.pop("sha256")
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
+    except (*_DAMAGE, TypeError, AttributeError) as error:
         raise StatisticsError(
             f"Expected a number of samples and a protocol. Received: {path} ({error})"
         ) from error

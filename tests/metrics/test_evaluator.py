@@ -141,7 +141,7 @@ def test_memorization_of_copies(extractor, images):
     train = extractor(images[1]).features
     evaluator = Evaluator(extractor, [measures.Memorization(train)])
     evaluator.set_reference(images[0], name="test")
-    assert evaluator.evaluate(images[1]).scores["nearer_to_train60_test"].value == 1.0
+    assert evaluator.evaluate(images[1]).scores["memorization60_test"].value == 1.0
 
 
 class TestMoments:
@@ -178,7 +178,33 @@ class TestMoments:
             fid_of_moments(a, b)
 
 
+def test_a_buffer_that_is_filled_anew_changes_nothing():
+    x = np.random.RandomState(0).randn(40, 50).astype("float32")
+
+    def batches():
+        buffer = np.empty((10, 50), "float32")
+        for start in range(0, 40, 10):
+            buffer[:] = x[start : start + 10]
+            yield buffer
+
+    evaluator = Evaluator(None, ["fid", "pr"])
+    evaluator.set_reference(x, "test")
+    report = evaluator.evaluate(batches())
+    assert report.scores["fid40_test"].value == pytest.approx(0.0, abs=1e-9)
+    assert report.scores["precision40_test"].value == 1.0
+
+
+def test_constant_reference_images_have_no_sharpness(extractor, images):
+    evaluator = Evaluator(extractor, ["sharpness"])
+    evaluator.set_reference(np.zeros((4, 8, 8, 1), "uint8"))
+    with pytest.raises(ValueError, match="not all constant.*Received"):
+        evaluator.evaluate(images[0])
+
+
 def test_bad_arguments(extractor, images):
+    twice = [measures.KID(20), measures.KID(30)]
+    with pytest.raises(ValueError, match="different names. Received"):
+        Evaluator(extractor, twice)
     with pytest.raises(ValueError, match="one of the metrics.*Received: 'fud'"):
         Evaluator(extractor, ["fud"])
     with pytest.raises(ValueError, match="at least one metric"):

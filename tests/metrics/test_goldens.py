@@ -96,7 +96,7 @@ def test_inception_score_equals_torch_fidelity(other_arrays, shuffle):
     assert std == pytest.approx(oracle["inception_score_std"], rel=1e-9)
 
 
-def test_fid_equals_torch_fidelity_and_the_formula_of_pytorch_fid(other_arrays):
+def test_fid_equals_torch_fidelity(other_arrays):
     x, y, _ = other_arrays
     module = golden.torch_fidelity("metric_fid")
     statistics = [

@@ -45,36 +45,54 @@ def test_a_sample_is_not_its_own_neighbor_but_an_equal_one_is():
     assert distances.squared_radii(x, 1).tolist() == [0.0, 0.0, 25.0]
 
 
-@pytest.mark.parametrize("width", [2, 64, 700])
-def test_float32_features_are_decided_in_float64(width, monkeypatch):
-    """Also where rounding in float32 would decide otherwise."""
-    monkeypatch.setattr(distances, "_ROWS", 100)
+def brute_force(x, y, k):
+    """Precision, recall, density and coverage from differences in float64."""
+    x, y = x.astype("float64"), y.astype("float64")
+    own = [all_distances(a, a) + np.diag(np.full(len(a), np.inf)) for a in (x, y)]
+    real, generated = (np.sort(squared, axis=1)[:, k - 1] for squared in own)
+    cross = all_distances(x, y)
+    inside = cross < real[:, None]
+    return (
+        (cross <= real[:, None]).any(0).mean(),
+        (cross <= generated[None]).any(1).mean(),
+        inside.sum() / (k * len(y)),
+        inside.any(1).mean(),
+    )
+
+
+def tied_features(kind):
     r = np.random.RandomState(0)
-    x = (r.randn(260, width) + 50.0).astype("float32")
-    y = (x[:240] + 1e-3 * r.randn(240, width)).astype("float32")
-    doubles = x.astype("float64"), y.astype("float64")
+    if kind == "grid":
+        return r.randint(0, 3, (150, 3)) + 50.0, r.randint(0, 3, (120, 3)) + 50.0
+    if kind == "sparse":
+        return (np.maximum(r.randn(n, 64) - 2, 0) for n in (150, 120))
+    if kind == "repeated":
+        return (np.repeat(r.randn(10, 5), 15, axis=0) for _ in range(2))
+    x = r.randn(150, 8)
+    return (x, x[:120]) if kind == "equal" else (x * 1e19, x[:120] * 1e19)
+
+
+@pytest.mark.parametrize("dtypes", ["ff", "dd", "fd"])
+@pytest.mark.parametrize("kind", ["grid", "sparse", "repeated", "equal", "huge"])
+def test_ties_are_decided_as_by_differences(kind, dtypes, monkeypatch):
+    monkeypatch.setattr(distances, "_ROWS", 50)
+    # Values that float32 holds, whatever the dtype that they come in.
+    x, y = (np.asarray(a).astype("float32") for a in tied_features(kind))
+    x, y = x.astype(dtypes[0]), y.astype(dtypes[1])
     for k in (1, 5):
-        np.testing.assert_allclose(
-            distances.squared_radii(x, k),
-            distances.squared_radii(doubles[0], k),
-            rtol=1e-6,
-        )
-        assert precision_recall(x, y, k) == precision_recall(*doubles, k)
-        assert density_coverage(x, y, k) == density_coverage(*doubles, k)
+        found = *precision_recall(x, y, k), *density_coverage(x, y, k)
+        assert found == pytest.approx(brute_force(x, y, k), rel=1e-12)
 
 
-def test_bounds_on_the_edge_are_decided_in_float64():
-    """Distances that are equal in float32 and differ in float64."""
+def test_bounds_on_the_edge_are_decided_exactly():
+    """Distances that are nearly equal in float32 and differ in float64."""
     x = np.zeros((1, 1), "float32")
     y = np.array([[1.0], [1.0 + 2.0**-23], [1.0 - 2.0**-24]], "float32")
     blocks = distances.DistanceBlocks(x, y)
-    ((rows, columns, squared),) = blocks
-    bounds = np.ones((1, 1))
-    for strict, expected in (
-        (False, [True, False, True]),
-        (True, [False, False, True]),
-    ):
-        inside = blocks.within(rows, columns, squared, bounds, strict)
+    (block,) = blocks
+    cases = (False, [True, False, True]), (True, [False, False, True])
+    for strict, expected in cases:
+        inside = blocks.within(*block, np.ones((1, 1)), strict)
         assert inside.tolist() == [expected]
 
 
@@ -114,7 +132,7 @@ class TestMemorization:
 
     def test_fresh_samples_are_as_near_to_both(self):
         found = memorization(self.data(0, 2000), self.data(1, 5000), self.data(2, 500))
-        assert abs(found.share - 0.5) < 4 * found.std
+        assert abs(found.share - found.expected) < 0.05
 
     def test_copies_are_found_and_pointed_at(self):
         train = self.data(1, 300)
@@ -125,16 +143,18 @@ class TestMemorization:
 
     def test_a_tie_counts_half(self):
         x = self.data(0, 20)
-        assert memorization(x, x, x).share == 0.5
+        found = memorization(x, x, x)
+        assert (found.share, found.excess) == (0.5, 0.0)
 
-    def test_more_training_data_are_not_nearer_by_their_number(self):
-        shares = [
-            memorization(
-                self.data(i, 300), self.data(i + 90, 9000), self.data(i + 50, 300)
-            ).share
-            for i in range(5)
-        ]
-        assert abs(np.mean(shares) - 0.5) < 0.06
+    @pytest.mark.parametrize("num_train", [100, 300, 3000])
+    def test_copies_and_fresh_samples_whatever_the_sizes(self, num_train):
+        train, test = self.data(1, num_train), self.data(2, 300)
+        copies = memorization(train[:80], train, test)
+        assert (copies.share, copies.excess) == (1.0, 1.0)
+        fresh = memorization(self.data(3, 4000), train, test)
+        assert fresh.expected == num_train / (num_train + 300)
+        # The two sets are themselves draws, hence more than the samples' own spread.
+        assert abs(fresh.excess) < 0.2
 
     def test_bad_input(self):
         with pytest.raises(ValueError, match="train and test.*Received"):

@@ -75,3 +75,15 @@ def test_inception_score_refuses():
         inception_score(features(0) * np.inf)
     with pytest.raises(TypeError, match="logits must hold real numbers"):
         inception_score(np.array([["a", "b"]]))
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3, 1e10])
+def test_kid_of_float32_is_that_of_float64(scale):
+    x, y = ((features(i) * scale).astype("float32") for i in (0, 1))
+    doubles = kid(x.astype("float64"), y.astype("float64"), 30, 3)
+    assert kid(x, y, 30, 3) == pytest.approx(doubles, rel=1e-5)
+
+
+def test_kid_that_overflows_says_so():
+    with pytest.raises(ValueError, match="float64 can hold. Received"):
+        kid(features(0) * 1e60, features(1), 30, 3)

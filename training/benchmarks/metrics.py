@@ -195,8 +195,8 @@ def render(rows, repetitions):
         "10,000 real and 10,000 generated features of 2048 dimensions; the sides "
         f"alternated, median of {repetitions} runs; CPU, {platform.machine()}. Speed "
         "is their time over ours; memory is what a side adds to the features at its "
-        "peak, in MB. torch-fidelity computes KID and precision/recall in float32, "
-        "kerasgen everything in float64.",
+        "peak, in MB. torch-fidelity computes KID and precision/recall in float32; "
+        "kerasgen multiplies float32 features in float32 and decides in float64.",
         "",
         "| metric | speed | target | memory, ours | theirs | value, ours | theirs |",
         "| --- | --- | --- | --- | --- | --- | --- |",
