@@ -24,21 +24,22 @@ def score_preset(name, references):
 
     Args:
         name: Name of a generative preset.
-        references: Dict that keeps the references of a dataset for its next preset.
+        references: Dict that keeps the scores of a dataset for its next preset.
     """
     card = preset_card(name)
     parameters = card["parameters"]
     model = from_preset(name)
     extractor = load_extractor(parameters["extractor"], model.data_shape)
     num = parameters["num_test_samples"]
-    scores = SampleScores(extractor, card["dataset"], card["split"], num)
-    kept = {k: v for k, v in card["metrics"].items() if "nats" in k}
     key = (card["dataset"], card["split"], num)
     if key not in references:
-        references[key] = scores.references()
+        scores = SampleScores(extractor, card["dataset"], card["split"], num)
+        references[key] = scores, scores.references()
+    scores, values = references[key]
+    kept = {k: v for k, v in card["metrics"].items() if "nats" in k}
     card["extractor"] = extractor_card(extractor)
     card["metrics"] = {**kept, **scores.measure(model)}
-    card["references"] = references[key]
+    card["references"] = values
     folder = zoo_folder() / name
     write_atomically(folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
     write_readme(folder)

@@ -4,6 +4,8 @@ Nothing here needs a network connection: real images are those of the dataset, f
 those of a classifier of the zoo.
 """
 
+import functools
+
 import numpy as np
 
 from kerasgen import datasets
@@ -89,9 +91,12 @@ class SampleScores:
         entry = _entry(score, report.protocol, self.dataset, seeds)
         return {f"{name}_over_seeds": entry}
 
+    @functools.cached_property
+    def _train_features(self):
+        return self.extractor(self.train).features
+
     def _evaluator(self, num):
         subset = min(MAX_SUBSET, num, len(self.test))
-        train = self.extractor(self.train).features
         evaluator = Evaluator(
             self.extractor,
             [
@@ -101,7 +106,7 @@ class SampleScores:
                 measures.PrecisionRecall(),
                 measures.DensityCoverage(),
                 measures.Sharpness(),
-                measures.Memorization(train),
+                measures.Memorization(self._train_features),
             ],
         )
         evaluator.set_reference(self.test, "test")
