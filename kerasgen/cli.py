@@ -72,7 +72,7 @@ def list_command(backend: Backend = None):
 @app.command(epilog="Example: kerasgen info dcgan_fashion_mnist")
 def info(name: Name, backend: Backend = None):
     """Print a preset's card: data, parameters, scores and their protocol."""
-    typer.echo(json.dumps(presets.preset_card(_name(name)), indent=2))
+    typer.echo(json.dumps(presets.preset_card(presets.find_preset(name)), indent=2))
 
 
 @app.command(
@@ -210,21 +210,8 @@ def export(
     typer.echo(model.export(target))
 
 
-def _name(name):
-    path = Path(name)
-    return (
-        path.resolve() if path.is_dir() and name not in presets.list_presets() else name
-    )
-
-
 def _load(name):
-    model = presets.from_preset(_name(name))
-    family = presets.preset_card(_name(name)).get("family")
-    if family == "feature extractor":
-        raise ValueError(
-            f"Expected a generative preset. Received: {name}, a feature extractor"
-        )
-    return model
+    return presets.load_generative(presets.find_preset(name))
 
 
 def main():

@@ -8,8 +8,6 @@ from PIL import Image
 from kerasgen import datasets, extractors, presets
 from kerasgen.metrics import Evaluator, load_statistics, measures
 
-GENERATION_BATCH = 1000
-
 
 def evaluate(
     source,
@@ -52,6 +50,7 @@ def evaluate(
     """
     if num < 2:
         raise ValueError(f"Expected num >= 2. Received: num={num}")
+    source = presets.find_preset(str(source))
     model, images = _open_source(source)
     reference, name = _open_reference(against)
     network = _open_extractor(extractor, against, resize)
@@ -68,34 +67,19 @@ def evaluate(
         )
     evaluator.set_reference(reference, name, against=str(against))
     if model is None:
-        return evaluator.evaluate(images[:num], num, source=str(source))
-    samples = _generate(model, num, seed)
+        return evaluator.evaluate(images[:num], source=str(source))
+    samples = model.generate(num, seed=seed)
     digest = presets.preset_digest(source)
     return evaluator.evaluate(
-        samples, num, source=str(source), source_sha256=digest, seed=seed
+        samples, source=str(source), source_sha256=digest, seed=seed
     )
-
-
-def _generate(model, num, seed):
-    """Batches whose concatenation is `generate(num, seed)`."""
-    samples = model.generate(num, seed=seed)
-    for start in range(0, num, GENERATION_BATCH):
-        yield samples[start : start + GENERATION_BATCH]
 
 
 def _open_source(source):
     """A model, or images; the other is None."""
-    path = Path(source)
-    if str(source) not in presets.list_presets() and path.is_dir():
-        if not (path / "config.json").is_file():
-            return None, _folder_images(path)
-        source = path.resolve()
-    card = presets.preset_card(source)
-    if card.get("family") == "feature extractor":
-        raise ValueError(
-            f"Expected a generative preset. Received: {source}, a feature extractor"
-        )
-    return presets.from_preset(source), None
+    if isinstance(source, Path) and not (source / "config.json").is_file():
+        return None, _folder_images(source)
+    return presets.load_generative(source), None
 
 
 def _open_reference(against):

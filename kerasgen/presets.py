@@ -201,6 +201,33 @@ def from_preset(name):
     return model
 
 
+def find_preset(name):
+    """What a command line means: a preset of the zoo, or else a folder.
+
+    Args:
+        name: String. A name of the zoo stands before a folder of that name.
+
+    Returns:
+        The name, or the `pathlib.Path` of an existing folder.
+    """
+    is_folder = name not in list_presets() and Path(name).is_dir()
+    return Path(name).resolve() if is_folder else name
+
+
+def load_generative(name):
+    """Loads a preset that samples; see `from_preset`.
+
+    Raises:
+        ValueError: There is no such preset, or it is a feature extractor.
+        PresetError: Its files are damaged or need a newer kerasgen.
+    """
+    if preset_card(name).get("family") == "feature extractor":
+        raise ValueError(
+            f"Expected a generative preset. Received: {name}, a feature extractor"
+        )
+    return from_preset(name)
+
+
 def save_to_preset(model, path, **card):
     """Writes a model as a preset folder.
 

@@ -77,6 +77,15 @@ def test_a_folder_of_pngs(folder, extractor):
     assert 0.5 < report.scores["sharpness_ratio40_digits_test"].value < 2.0
 
 
+def test_a_preset_folder_in_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    kerasgen.from_preset("vae_digits").save_to_preset("mine")
+    mine = evaluate("mine", "digits:test", num=50)
+    shipped = evaluate("vae_digits", "digits:test", num=50)
+    assert mine.scores == shipped.scores
+    assert len(mine.protocol["source_sha256"]) == 64
+
+
 def test_a_folder_as_reference(folder):
     report = evaluate(
         "vae_digits", folder, ["fid"], num=50, extractor="features_digits"
