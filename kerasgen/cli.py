@@ -1,4 +1,4 @@
-"""The command line: list, info, generate, train, evaluate, export."""
+"""The command line: list, info, generate, train, evaluate, statistics, export."""
 
 import json
 import logging
@@ -50,6 +50,14 @@ Backend = Annotated[
         help="tensorflow, jax or torch; KERAS_BACKEND by default.",
     ),
 ]
+Extractor = Annotated[
+    str | None,
+    typer.Option(
+        help="Classifier preset, inception:WEIGHTS or application:NAME; the dataset's "
+        "own classifier by default."
+    ),
+]
+Resize = Annotated[str | None, typer.Option(help="clean, tensorflow or pytorch.")]
 Name = Annotated[str, typer.Argument(help="Preset of the zoo, or a preset folder.")]
 
 
@@ -144,16 +152,8 @@ def evaluate(
         str, typer.Option(help="Some of fid,kid,is,pr,dc,sharpness.")
     ] = "fid",
     num: Annotated[int, typer.Option(help="Number of samples.")] = 10000,
-    extractor: Annotated[
-        str | None,
-        typer.Option(
-            help="Classifier preset, inception:WEIGHTS or application:NAME; the "
-            "dataset's own classifier by default."
-        ),
-    ] = None,
-    resize: Annotated[
-        str | None, typer.Option(help="clean, tensorflow or pytorch.")
-    ] = None,
+    extractor: Extractor = None,
+    resize: Resize = None,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     kid_subset_size: Annotated[
         int, typer.Option(help="Samples in a subset of KID.")
@@ -188,6 +188,25 @@ def evaluate(
     for key, value in report.protocol.items():
         typer.echo(f"{key}: {value}")
     write_atomically(out, (json.dumps(report.to_json(), indent=1) + "\n").encode())
+    typer.echo(out)
+
+
+@app.command(
+    epilog="Example: kerasgen statistics fashion_mnist:test fashion_mnist_test.npz"
+)
+def statistics(
+    against: Annotated[str, typer.Argument(help="DATASET:SPLIT or folder of images.")],
+    out: Annotated[Path, typer.Argument(help="File to write, ending in .npz.")],
+    extractor: Extractor = None,
+    resize: Resize = None,
+    backend: Backend = None,
+):
+    """Write the mean and covariance of real images, to score against with FID."""
+    if not out.resolve().parent.is_dir():
+        raise ValueError(f"Expected an existing folder. Received: {out.parent}")
+    evaluation_module.save_statistics(
+        against, out, extractor, resize, progress=sys.stderr.isatty()
+    )
     typer.echo(out)
 
 

@@ -1,12 +1,15 @@
 """Scores a preset or a folder of images against real data, by names."""
 
+import contextlib
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from kerasgen import datasets, extractors, presets
-from kerasgen.metrics import Evaluator, load_statistics, measures
+from kerasgen.metrics import Evaluator, FrechetStatistics, load_statistics, measures
+
+QUANTISATION = "trunc(clip(127.5 x + 128, 0, 255)), uint8"
 
 
 def evaluate(
@@ -27,9 +30,10 @@ def evaluate(
         against: "dataset:split" such as "fashion_mnist:test", a folder of images, or
             a file of statistics (.npz), for FID and IS.
         metrics: List of "fid", "kid", "is", "pr", "dc", "sharpness".
-        num: Samples to generate; of a folder, the first so many.
+        num: Samples to generate; of a folder, the first so many in the order of names.
         extractor: Name of a classifier preset, "inception:WEIGHTS" with a path or
-            URL#SHA256, or "application:NAME"; None for the classifier of the dataset.
+            URL#SHA256, or "application:NAME"; None for the classifier of the dataset,
+            or the preset that the file of statistics names.
         resize: "clean", "tensorflow" or "pytorch"; None for the extractor's own.
         seed: Seed of the samples, integer in [0, 2**32).
         kid_subset_size: Samples in a subset of KID.
@@ -39,7 +43,8 @@ def evaluate(
         `kerasgen.metrics.Report`; the same arguments give the same digits.
 
     Raises:
-        ValueError: A name, a number or an image shape does not fit.
+        ValueError: A name, a number or an image shape does not fit, or there are too
+            few images.
 
     Example:
 
@@ -53,12 +58,16 @@ def evaluate(
     source = presets.find_preset(str(source))
     model, images = _open_source(source)
     reference, name = _open_reference(against)
+    if extractor is None and isinstance(reference, FrechetStatistics):
+        extractor = reference.protocol.get("extractor")
+        resize = reference.protocol.get("resize") if resize is None else resize
     network = _open_extractor(extractor, against, resize)
     chosen = [
         measures.KID(subset_size=kid_subset_size) if name == "kid" else name
         for name in metrics
     ]
     evaluator = Evaluator(network, chosen, progress=progress)
+    evaluator.check_num(num if model else min(num, len(images)))
     shape = images.shape[1:] if model is None else tuple(model.data_shape)
     if getattr(reference, "ndim", None) == 4 and reference.shape[1:] != shape:
         raise ValueError(
@@ -68,11 +77,38 @@ def evaluate(
     evaluator.set_reference(reference, name, against=str(against))
     if model is None:
         return evaluator.evaluate(images[:num], source=str(source))
-    samples = model.generate(num, seed=seed)
-    digest = presets.preset_digest(source)
     return evaluator.evaluate(
-        samples, source=str(source), source_sha256=digest, seed=seed
+        model.generate(num, seed=seed),
+        source=str(source),
+        source_sha256=presets.preset_digest(source),
+        seed=seed,
+        generated_quantisation=QUANTISATION,
     )
+
+
+def save_statistics(against, path, extractor=None, resize=None, progress=False):
+    """Writes mean and covariance of real images, as a reference for FID.
+
+    Args:
+        against: "dataset:split" or a folder of images.
+        path: File to write, ending in .npz.
+        extractor: As in `evaluate`.
+        resize: As in `evaluate`.
+        progress: Whether to show a progress bar.
+
+    Raises:
+        ValueError: A name or the path does not fit, or there are too few images.
+        OSError: The file cannot be written.
+    """
+    if Path(path).suffix != ".npz":
+        raise ValueError(f"Expected a path ending in .npz. Received: {path}")
+    reference, name = _open_reference(against)
+    if not hasattr(reference, "ndim"):
+        raise ValueError(f"Expected images. Received: statistics {against}")
+    network = _open_extractor(extractor, against, resize)
+    evaluator = Evaluator(network, ["fid"], progress=progress)
+    evaluator.set_reference(reference, name, against=str(against))
+    evaluator.save_reference(path)
 
 
 def _open_source(source):
@@ -119,14 +155,12 @@ def _folder_images(path):
 
 def _mode(path):
     """Grey images stay grey: a folder that `generate` filled has one channel."""
-    for file in sorted(path.rglob("*")):
+    modes = set()
+    for file in path.rglob("*"):
         if file.is_file():
-            try:
-                with Image.open(file) as image:
-                    return {"color_mode": "grayscale" if image.mode == "L" else "rgb"}
-            except OSError:
-                continue
-    return {}
+            with contextlib.suppress(OSError), Image.open(file) as image:
+                modes.add(image.mode)
+    return {"color_mode": "grayscale" if modes == {"L"} else "rgb"}
 
 
 def _dataset_and_split(against):

@@ -159,7 +159,7 @@ def _local_file(location, sha256):
             raise PresetError(f"Expected a file of weights. Received: {path}")
         if sha256 is not None:
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
-            if digest != sha256:
+            if digest != sha256.lower():
                 raise PresetError(
                     f"Expected {path} with sha256 {sha256}. Received: sha256 {digest}"
                 )
@@ -168,7 +168,7 @@ def _local_file(location, sha256):
         raise ValueError(f"Expected the sha256 of a URL. Received: {location}")
     folder = pooch.os_cache("kerasgen")
     try:
-        return Path(pooch.retrieve(location, f"sha256:{sha256}", path=folder))
+        return Path(pooch.retrieve(location, f"sha256:{sha256.lower()}", path=folder))
     except (OSError, ValueError) as error:
         raise PresetError(
             f"Expected {location} with sha256 {sha256}. Received: {error}"

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 import kerasgen
-from kerasgen import extractors, metrics
-from kerasgen.evaluation import evaluate
+from kerasgen import evaluation, extractors, metrics
+from kerasgen.evaluation import evaluate, save_statistics
 
 TEST = kerasgen.datasets.load("digits", "test").images
 
@@ -108,6 +108,29 @@ def test_statistics_as_reference(extractor, tmp_path):
     )
 
 
+def test_statistics_of_a_dataset_are_written_and_scored_against(tmp_path):
+    path = tmp_path / "digits_test.npz"
+    save_statistics("digits:test", path)
+    # The file names the extractor.
+    by_file = evaluate("vae_digits", path, num=100)
+    by_name = evaluate("vae_digits", "digits:test", num=100)
+    assert by_file.scores["fid100_digits_test"].value == pytest.approx(
+        by_name.scores["fid100_digits_test"].value, rel=1e-9
+    )
+    for key in ("reference_sha256", "generated_sha256", "extractor_digest"):
+        assert by_file.protocol[key] == by_name.protocol[key]
+    with pytest.raises(ValueError, match="ending in .npz. Received"):
+        save_statistics("digits:test", tmp_path / "a.npy")
+    with pytest.raises(ValueError, match="Expected images. Received: statistics"):
+        save_statistics(path, tmp_path / "b.npz")
+
+
+def test_colours_among_grey_images_are_kept(folder):
+    assert evaluation._folder_images(folder).shape == (50, 8, 8, 1)
+    Image.fromarray(np.zeros((8, 8, 3), "uint8")).save(folder / "999.png")
+    assert evaluation._folder_images(folder).shape == (51, 8, 8, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -118,7 +141,7 @@ def test_statistics_as_reference(extractor, tmp_path):
         ({"against": "digits:nothing"}, "Expected a split"),
         ({"metrics": ["fud"]}, "Expected one of the metrics"),
         ({"metrics": []}, "Expected at least one metric"),
-        ({"metrics": ["kid"]}, "at least subset_size=1000 samples"),
+        ({"metrics": ["kid"]}, "at least 1000 generated samples for 'kid'"),
         ({"num": 1}, "Expected num >= 2"),
         ({"extractor": "vae_digits"}, "Expected a classifier preset"),
         ({"extractor": "application:Nothing"}, "Expected one of"),

@@ -1,7 +1,7 @@
 """What the zoo ships is what its cards say: scores, pictures, commands, pages.
 
 Scores are measured again by each card's own protocol where that takes seconds, and on
-fewer images, within four standard errors, where it does not. Expected values are read
+fewer images, within a few standard errors, where it does not. Expected values are read
 from the cards.
 """
 

@@ -73,6 +73,7 @@ class Evaluate(keras.callbacks.Callback):
                 f"Expected a `path` beside `best`. Received: best={best!r}"
             )
         self.evaluator = Evaluator(extractor, metrics)
+        self.evaluator.check_num(num)
         self.evaluator.set_reference(reference, name)
         self.every = every
         self.num = num

@@ -40,6 +40,15 @@ def check_pair(real, generated, minimum=2):
     return real, generated
 
 
+def check_varied(name, features):
+    """Raises ValueError where all rows are equal: a point, not a distribution."""
+    if np.all(features == features[0]):
+        raise ValueError(
+            f"{name} must hold features that differ. "
+            f"Received: {len(features)} equal rows"
+        )
+
+
 def check_count(name, value, minimum=1, maximum=None):
     """An integer in [minimum, maximum]; raises ValueError otherwise."""
     valid = isinstance(value, int | np.integer) and not isinstance(value, bool)

@@ -1,14 +1,36 @@
 """`Evaluator`: one pass of features, shared by all metrics."""
 
 import contextlib
+import hashlib
 from dataclasses import dataclass, field
 
+import keras
 import numpy as np
 from rich.progress import Progress
 
 from kerasgen.metrics import measures
 from kerasgen.metrics.images import sharpness
 from kerasgen.metrics.moments import Moments
+from kerasgen.metrics.statistics_file import save_statistics
+from kerasgen.version import __version__
+
+# What an evaluation itself writes into the protocol.
+_OURS = {
+    "kerasgen_version",
+    "backend",
+    "extractor",
+    "extractor_digest",
+    "layer",
+    "logits_layer",
+    "input_size",
+    "resize",
+    "reference",
+    "verified",
+    "num_reference",
+    "num_generated",
+    "generated_sha256",
+}
+_TAKEN = {*_OURS, "reference_sha256"}
 
 
 class Collected:
@@ -16,6 +38,7 @@ class Collected:
 
     Attributes:
         num: Samples so far.
+        sha256: Digest of the samples, whatever the batches; None for statistics.
         moments: `Moments` of the features, in memory of O(D^2).
         features: float32 (N, D), where a metric needs them.
         logits: float32 (N, num_classes), where a metric needs them.
@@ -25,11 +48,15 @@ class Collected:
     def __init__(self, needs):
         self.num = 0
         self.moments = Moments()
+        self._sha = hashlib.sha256()
         self._needs = needs
         self._parts = {"features": [], "logits": [], "sharpness": []}
 
     def update(self, images, features, logits):
-        """Adds a batch; `images` and `logits` may be None where no metric asks."""
+        """Adds a batch; `logits` may be None where no metric asks."""
+        if not self.num:
+            self._sha.update(f"{images.shape[1:]}{images.dtype}".encode())
+        self._sha.update(np.ascontiguousarray(images).data)
         self.num += len(features)
         if "moments" in self._needs:
             self.moments.update(features)
@@ -39,6 +66,21 @@ class Collected:
             self._parts["logits"].append(logits)
         if "images" in self._needs:
             self._parts["sharpness"].append(sharpness(images))
+
+    @property
+    def sha256(self):
+        return self._sha.hexdigest() if self._sha else None
+
+    @classmethod
+    def from_statistics(cls, needs, statistics):
+        """What a file of statistics holds."""
+        collected = cls(needs)
+        collected.num = statistics.num
+        collected.moments = Moments.from_statistics(
+            statistics.mu, statistics.sigma, max(statistics.num, 2)
+        )
+        collected._sha = None
+        return collected
 
     @property
     def features(self):
@@ -63,7 +105,8 @@ class Report:
     """Scores with the protocol that made them.
 
     scores: dict of full name, such as "fid10k_test", to `measures.Score`. protocol:
-    dict of extractor, digest, resize, quantisation, reference and counts.
+    dict of extractor, digest, resize, reference, counts, digests of the samples on
+    both sides, version and backend.
     """
 
     scores: dict
@@ -136,15 +179,61 @@ class Evaluator:
             **protocol: JSON values that go into the protocol.
 
         Raises:
-            ValueError: The statistics come from another extractor, or a metric needs
-                more than statistics.
+            ValueError: The statistics come from another extractor, a metric needs more
+                than statistics, there are too few samples, or a name of the protocol
+                is taken.
         """
         if hasattr(samples, "sigma"):
-            self.reference = self._from_statistics(samples)
-            protocol = {**samples.protocol, "verified": samples.verified, **protocol}
+            self._check_statistics(samples)
+            reference = Collected.from_statistics(self.needs, samples)
+            about = {
+                **{k: v for k, v in samples.protocol.items() if k not in _OURS},
+                "verified": samples.verified and self.extractor is not None,
+            }
         else:
-            self.reference = self.collect(samples, f"features of {name}")
-        self.reference_protocol = {"reference": name, **protocol}
+            if hasattr(samples, "ndim"):
+                self.check_num(len(samples), "reference")
+            reference = self.collect(samples, f"features of {name}")
+            self.check_num(reference.num, "reference")
+            about = {"reference_sha256": reference.sha256}
+        _check_names(protocol, _TAKEN)
+        self.reference = reference
+        self.reference_protocol = {"reference": name, **about, **protocol}
+
+    def save_reference(self, path, **protocol):
+        """Writes the reference's mean and covariance, for later evaluations.
+
+        Args:
+            path: File ending in .npz; see `kerasgen.metrics.save_statistics`.
+            **protocol: JSON values besides those of the reference and the extractor.
+
+        Raises:
+            ValueError: There is no reference, no metric has asked for its moments, or
+                the path does not end in .npz.
+        """
+        if self.reference is None or "moments" not in self.needs:
+            raise ValueError(
+                "Expected a reference, and FID among the metrics. Received: metrics "
+                f"{[metric.key for metric in self.metrics]}"
+            )
+        moments = self.reference.moments
+        about = {**self._about(), **self.reference_protocol, **protocol}
+        save_statistics(path, moments.mu, moments.sigma, self.reference.num, **about)
+
+    def check_num(self, num, side="generated"):
+        """Raises ValueError where a metric takes more samples than `num`.
+
+        Args:
+            num: Number of samples.
+            side: "generated" or "reference".
+        """
+        for metric in self.metrics:
+            fewest = measures.fewest_samples(metric, side)
+            if num < fewest:
+                raise ValueError(
+                    f"Expected at least {fewest} {side} samples for {metric.key!r} "
+                    f"({metric!r}). Received: {num}"
+                )
 
     def evaluate(self, samples, num=None, **protocol):
         """Scores samples against the reference.
@@ -158,11 +247,16 @@ class Evaluator:
             `Report`.
 
         Raises:
-            ValueError: There is no reference, or there are too few samples.
+            ValueError: There is no reference, there are too few samples, or a name of
+                the protocol is taken.
         """
         if self.reference is None:
             raise ValueError("Expected `set_reference` to be called before `evaluate`.")
+        _check_names(protocol, {*_TAKEN, *self.reference_protocol})
+        if hasattr(samples, "ndim"):
+            self.check_num(len(samples))
         generated = self.collect(samples, "features of samples", num)
+        self.check_num(generated.num)
         names = self.score_names(generated.num)
         scores = {
             names[key]: score
@@ -172,13 +266,21 @@ class Evaluator:
         return Report(
             scores,
             {
-                **({} if self.extractor is None else self.extractor.protocol),
+                **self._about(),
                 **self.reference_protocol,
                 "num_reference": self.reference.num,
                 "num_generated": generated.num,
+                "generated_sha256": generated.sha256,
                 **protocol,
             },
         )
+
+    def _about(self):
+        return {
+            "kerasgen_version": __version__,
+            "backend": keras.backend.backend(),
+            **({} if self.extractor is None else self.extractor.protocol),
+        }
 
     def score_names(self, num):
         """Full names of scores: a dict such as {"fid": "fid10k_test"}.
@@ -220,7 +322,7 @@ class Evaluator:
             raise ValueError(f"Expected samples for {description}. Received: none")
         return collected
 
-    def _from_statistics(self, statistics):
+    def _check_statistics(self, statistics):
         more = self.needs - {"moments", "logits"}
         if more:
             raise ValueError(
@@ -233,12 +335,25 @@ class Evaluator:
                 f"Expected statistics of the extractor {self.extractor.name} with "
                 f"digest {self.extractor.digest}. Received: digest {digest}"
             )
-        collected = Collected(self.needs)
-        collected.num = statistics.num
-        collected.moments = Moments.from_statistics(
-            statistics.mu, statistics.sigma, max(statistics.num, 2)
+        dimension = getattr(self.extractor, "dimension", None)
+        if dimension not in (None, len(statistics.mu)):
+            raise ValueError(
+                f"Expected statistics of {dimension} features, as {self.extractor.name}"
+                f" has. Received: {len(statistics.mu)}"
+            )
+        if statistics.protocol.get("ddof", 1) != 1:
+            raise ValueError(
+                "Expected covariances with ddof 1. "
+                f"Received: ddof {statistics.protocol['ddof']}"
+            )
+
+
+def _check_names(protocol, taken):
+    found = sorted(taken & protocol.keys())
+    if found:
+        raise ValueError(
+            f"Expected names of the protocol that are not taken. Received: {found}"
         )
-        return collected
 
 
 def _batches(samples, batch_size):

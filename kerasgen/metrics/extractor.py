@@ -42,12 +42,14 @@ class FeatureExtractor:
         name: Name in protocols; the network's by default.
 
     Attributes:
+        dimension: D, the number of features.
         digest: sha256 over architecture, weights, layers and preprocessing: scores of
             two extractors compare only if it is equal.
         protocol: Dict of what a reader needs to repeat a score.
 
     Raises:
-        ValueError: If the network has no such layer, or its output is not (B, D).
+        ValueError: If the network has no such layer, its output is not (B, D), or
+            `preprocess` is no named function.
 
     Example:
 
@@ -77,6 +79,7 @@ class FeatureExtractor:
         self.network = network
         self.resize = resize
         self.preprocess = preprocess or to_unit_range
+        self._preprocess_name = _importable_name(self.preprocess)
         self.name = name or network.name
         self.layer, self.logits_layer = layer, logits_layer
         *size, self.channels = network.input_shape[1:]
@@ -87,6 +90,7 @@ class FeatureExtractor:
                 f"with 1 or 3 channels. Received: input_shape={network.input_shape}"
             )
         self._forward = keras.Model(network.input, outputs)
+        self.dimension = outputs[0].shape[1]
         self.digest = self._digest()
 
     @property
@@ -98,7 +102,6 @@ class FeatureExtractor:
             "logits_layer": self.logits_layer,
             "input_size": list(self.size),
             "resize": self.resize,
-            "quantisation": "uint8, floor of 127.5 x + 128",
         }
 
     def __call__(self, images, batch_size=128):
@@ -163,7 +166,6 @@ class FeatureExtractor:
 
     def _digest(self):
         sha = hashlib.sha256()
-        preprocess = self.preprocess
         described = [
             [layer.__class__.__name__, _plain(layer.get_config())]
             for layer in self._forward.layers
@@ -173,7 +175,7 @@ class FeatureExtractor:
             "logits_layer": self.logits_layer,
             "resize": self.resize,
             "size": self.size,
-            "preprocess": f"{preprocess.__module__}.{preprocess.__qualname__}",
+            "preprocess": self._preprocess_name,
         }
         sha.update(json.dumps([described, how], sort_keys=True).encode())
         for variable in self.network.weights:
@@ -186,6 +188,18 @@ class FeatureExtractor:
 def to_unit_range(images):
     """float32 images in [0, 255] to [-1, 1]: `x / 127.5 - 1`."""
     return images / 127.5 - 1.0
+
+
+def _importable_name(function):
+    """What a function is called where it was defined, on every machine."""
+    name = getattr(function, "__qualname__", "<")
+    module = getattr(function, "__module__", None)
+    if "<" in name or module is None:
+        raise ValueError(
+            "`preprocess` must be a named function of a module, as its name goes into "
+            f"the digest of the extractor. Received: {function!r}"
+        )
+    return f"{module}.{name}"
 
 
 def _output(network, layer):

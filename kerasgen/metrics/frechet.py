@@ -10,8 +10,6 @@ formed. Three ways to it, all float64 and exact up to rounding:
 - eigendecomposition of both covariances, for the rest: constant or dependent features.
 """
 
-import warnings
-
 import numpy as np
 import scipy.linalg
 
@@ -19,6 +17,7 @@ from kerasgen.metrics.arrays import (
     check_features,
     check_finite,
     check_pair,
+    check_varied,
     real_array,
 )
 
@@ -36,15 +35,16 @@ def fid(real, generated):
 
     Args:
         real: Array (N, D) of finite numbers, N at least 2: features of real samples.
-        generated: Array (M, D) of finite numbers, M at least 2.
+        generated: Array (M, D) of finite numbers, M at least 2; equal rows, as of a
+            generator that has collapsed, have a distance as well.
 
     Returns:
         The squared distance as a Python float, at least 0.
 
     Raises:
         TypeError: If an array does not hold real numbers.
-        ValueError: If a shape is wrong, the feature dimensions differ, or a value is
-            not finite.
+        ValueError: If a shape is wrong, the feature dimensions differ, a value is not
+            finite or too large to square, or all real features are equal.
 
     Example:
 
@@ -59,6 +59,7 @@ def fid(real, generated):
     0 are set to 0.
     """
     real, generated = check_pair(real, generated)
+    check_varied("real", real)
     if min(len(real), len(generated)) >= real.shape[1]:
         return frechet_distance(*statistics(real), *statistics(generated))
     real_mean, real_factor = _factor(real)
@@ -81,7 +82,8 @@ def fid_of_moments(real, generated):
         The squared distance as a Python float, at least 0.
 
     Raises:
-        ValueError: If there are too few rows, or the dimensions differ.
+        ValueError: If there are too few rows, the dimensions differ, or all real rows
+            are equal.
     """
     for name, moments in (("real", real), ("generated", generated)):
         if moments.num < 2:
@@ -92,6 +94,10 @@ def fid_of_moments(real, generated):
         raise ValueError(
             "real and generated must have the same number of features. "
             f"Received: {real.dimension} and {generated.dimension}"
+        )
+    if real.is_constant:
+        raise ValueError(
+            f"real must hold features that differ. Received: {real.num} equal rows"
         )
     factors = real.factor, generated.factor
     if all(factor is None for factor in factors):
@@ -179,12 +185,6 @@ def frechet_distance(mu1, sigma1, mu2, sigma2):
 
 
 def _distance(difference, traces, trace_sqrt):
-    if not traces:
-        warnings.warn(
-            "Both sets of features are constant: no covariance to compare, and the "
-            "distance is that of the means alone.",
-            stacklevel=3,
-        )
     return max(float(difference @ difference + traces - 2.0 * trace_sqrt), 0.0)
 
 
@@ -241,8 +241,16 @@ def _factor(features):
 
 def _center(features):
     """Mean, and the centered features over sqrt(N - 1), in float64."""
-    mu = features.mean(axis=0, dtype="float64")
-    return mu, (features - mu) / np.sqrt(len(features) - 1)
+    with np.errstate(over="ignore"):
+        mu = features.mean(axis=0, dtype="float64")
+        centered = (features - mu) / np.sqrt(len(features) - 1)
+        squares = np.einsum("ij,ij->", centered, centered)
+    if not np.isfinite(squares):
+        raise ValueError(
+            "Expected features whose squares float64 can hold. "
+            f"Received: values up to {np.abs(features).max():.3g}"
+        )
+    return mu, centered
 
 
 def check_gaussian(name, mu, sigma):

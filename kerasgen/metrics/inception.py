@@ -45,11 +45,16 @@ def inception_score(logits, splits=10, shuffle=True, seed=2020):
         )
     if shuffle:
         logits = logits[np.random.RandomState(seed).permutation(num)]
-    log_p = scipy.special.log_softmax(logits.astype("float64"), axis=1)
+    with np.errstate(over="ignore"):
+        log_p = scipy.special.log_softmax(logits.astype("float64"), axis=1)
     scores = []
     for index in range(splits):
         part = log_p[index * num // splits : (index + 1) * num // splits]
         log_marginal = scipy.special.logsumexp(part, axis=0) - np.log(len(part))
-        divergence = np.sum(np.exp(part) * (part - log_marginal), axis=1)
+        # A class of probability 0 adds nothing: its infinite logarithm is left out.
+        terms = np.where(np.isneginf(part), 0.0, part) - np.where(
+            np.isneginf(log_marginal), 0.0, log_marginal
+        )
+        divergence = np.sum(np.exp(part) * terms, axis=1)
         scores.append(np.exp(divergence.mean()))
     return float(np.mean(scores)), float(np.std(scores))

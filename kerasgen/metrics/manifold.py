@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.metrics.arrays import check_count, check_pair
+from kerasgen.metrics.arrays import check_count, check_pair, check_varied
 from kerasgen.metrics.distances import DistanceBlocks, squared_radii
 
 
@@ -23,8 +23,8 @@ def precision_recall(real, generated, k=3):
 
     Raises:
         TypeError: If an array does not hold real numbers.
-        ValueError: If shapes do not fit, a value is not finite, all features of one
-            side are equal, or there are too few samples for `k`.
+        ValueError: If shapes do not fit, a value is not finite, all real features are
+            equal, or there are too few samples for `k`.
 
     Example:
 
@@ -103,9 +103,5 @@ def _check(real, generated, k):
             raise ValueError(
                 f"{name} must hold more than k={k} samples. Received: {len(features)}"
             )
-        if np.all(features == features[0]):
-            raise ValueError(
-                f"{name} must hold features that differ: balls around equal samples "
-                f"have no radius. Received: {len(features)} equal rows"
-            )
+    check_varied("real", real)
     return real, generated

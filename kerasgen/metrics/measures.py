@@ -3,7 +3,8 @@
 Each has `key`, its short name; `score_keys`, the names of its scores; `better`, "min"
 or "max" for those that an epoch may be selected by; `needs`, a set
 of "moments", "features", "logits" and "images"; and `scores(real, generated)`, which
-maps two `Collected` to a dict of these names to `Score`.
+maps two `Collected` to a dict of these names to `Score`. `fewest`, where it has one,
+is the smallest number of samples of the reference and of the generated ones.
 """
 
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class FID:
     score_keys = ("fid",)
     better = {"fid": "min"}
     needs = frozenset({"moments"})
+    fewest = (2, 2)
 
     def scores(self, real, generated):
         value = fid_of_moments(real.moments, generated.moments)
@@ -52,6 +54,10 @@ class KID:
     score_keys = ("kid",)
     better = {"kid": "min"}
     needs = frozenset({"features"})
+
+    @property
+    def fewest(self):
+        return self.subset_size, self.subset_size
 
     def scores(self, real, generated):
         mean, std = kid(
@@ -77,6 +83,10 @@ class InceptionScore:
     better = {"is": "max"}
     needs = frozenset({"logits"})
 
+    @property
+    def fewest(self):
+        return 1, self.splits
+
     def scores(self, real, generated):
         mean, std = inception_score(
             generated.logits, self.splits, self.shuffle, self.seed
@@ -94,6 +104,10 @@ class PrecisionRecall:
     score_keys = ("precision", "recall")
     better = {"precision": "max", "recall": "max"}
     needs = frozenset({"features"})
+
+    @property
+    def fewest(self):
+        return self.k + 1, self.k + 1
 
     def scores(self, real, generated):
         precision, recall = precision_recall(real.features, generated.features, self.k)
@@ -114,6 +128,10 @@ class DensityCoverage:
     score_keys = ("density", "coverage")
     better = {"density": "max", "coverage": "max"}
     needs = frozenset({"features"})
+
+    @property
+    def fewest(self):
+        return self.k + 1, self.k + 1
 
     def scores(self, real, generated):
         density, coverage = density_coverage(real.features, generated.features, self.k)
@@ -177,6 +195,16 @@ NAMED = {
         Sharpness,
     )
 }
+
+
+def fewest_samples(measure, side):
+    """Smallest number of samples that a measure takes.
+
+    Args:
+        measure: Object as `get` returns it.
+        side: "reference" or "generated".
+    """
+    return getattr(measure, "fewest", (1, 1))[side == "generated"]
 
 
 def get(measure):

@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.linalg import blas
 
-from kerasgen.metrics.arrays import check_count, check_pair
+from kerasgen.metrics.arrays import check_count, check_pair, check_varied
 
 _ROWS = 64
 _LARGEST_SINGLE = 10.0  # mean square of features
@@ -29,8 +29,8 @@ def kid(real, generated, subset_size=1000, num_subsets=100, seed=2020):
 
     Raises:
         TypeError: If an array does not hold real numbers.
-        ValueError: If shapes do not fit, a value is not finite, or there are fewer
-            samples than a subset takes.
+        ValueError: If shapes do not fit, a value is not finite, all real features are
+            equal, or there are fewer samples than a subset takes.
 
     Example:
 
@@ -44,6 +44,7 @@ def kid(real, generated, subset_size=1000, num_subsets=100, seed=2020):
     Reference: Binkowski et al. 2018, "Demystifying MMD GANs", section 4.
     """
     real, generated = check_pair(real, generated)
+    check_varied("real", real)
     check_count("num_subsets", num_subsets)
     fewest = min(len(real), len(generated))
     if check_count("subset_size", subset_size, 2) > fewest:

@@ -24,6 +24,7 @@ class Moments:
 
     def __init__(self):
         self.num = 0
+        self._lowest = self._highest = None
         self._rows = []
         self._shift = None
         self._sum = None
@@ -43,6 +44,8 @@ class Moments:
         moments._shift = mu
         moments._sum = np.zeros_like(mu)
         moments._products = sigma * (num - 1)
+        moments._lowest = np.zeros_like(mu)
+        moments._highest = np.diag(sigma)
         return moments
 
     def update(self, features):
@@ -64,6 +67,11 @@ class Moments:
             )
         # A copy: the caller may fill its buffer anew.
         features = np.array(features)
+        lowest, highest = features.min(axis=0), features.max(axis=0)
+        if self.num:
+            lowest = np.minimum(lowest, self._lowest)
+            highest = np.maximum(highest, self._highest)
+        self._lowest, self._highest = lowest, highest
         self.num += len(features)
         if self._products is not None:
             self._add(features)
@@ -83,6 +91,11 @@ class Moments:
         if self._products is not None:
             return len(self._shift)
         return self._rows[0].shape[1] if self._rows else None
+
+    @property
+    def is_constant(self):
+        """Whether all rows are equal."""
+        return bool(np.all(self._lowest == self._highest))
 
     @property
     def mu(self):

@@ -6,6 +6,8 @@ They differ by several points of FID: a number says which one made it.
 import numpy as np
 from PIL import Image
 
+from kerasgen.metrics.arrays import real_array
+
 MODES = ("clean", "tensorflow", "pytorch")
 
 
@@ -26,7 +28,8 @@ def resize_images(images, size, mode="clean"):
         float32 array (N, height, width, C) in [0, 255].
 
     Raises:
-        ValueError: If the shape, the size or the mode is not one of the above.
+        TypeError: If the array does not hold real numbers.
+        ValueError: If the shape, a value, the size or the mode is not as above.
 
     Example:
 
@@ -47,6 +50,13 @@ def resize_images(images, size, mode="clean"):
             "images must have shape (N, H, W, C), none of them 0. "
             f"Received: shape={images.shape}"
         )
+    if images.dtype != np.uint8:
+        images = real_array("images", images)
+        if not (images.min() >= 0 and images.max() <= 255):
+            raise ValueError(
+                "images must be finite and in [0, 255]. "
+                f"Received: values from {images.min()} to {images.max()}"
+            )
     check_mode(mode)
     height, width = size
     if height < 1 or width < 1:

@@ -15,6 +15,7 @@ from kerasgen.files import write_atomically
 from kerasgen.metrics.frechet import check_gaussian
 
 FORMAT = 1
+_RESERVED = {"format", "ddof", "sha256"}
 MAX_DIMENSION = 8192
 MAX_MEMBER_BYTES = 8 * MAX_DIMENSION**2 + 4096
 _OURS = {"mu", "sigma", "num", "protocol"}
@@ -63,7 +64,8 @@ def save_statistics(path, mu, sigma, num, **protocol):
             digest, layer, resize, quantisation.
 
     Raises:
-        ValueError: If the path or the arrays are not as above.
+        ValueError: If the path, the arrays or the names of the protocol are not as
+            above.
         OSError: If the file cannot be written.
     """
     path = Path(path)
@@ -72,6 +74,10 @@ def save_statistics(path, mu, sigma, num, **protocol):
     mu, sigma = check_gaussian("", mu, sigma)
     if num < 2:
         raise ValueError(f"num must be at least 2. Received: num={num}")
+    if _RESERVED & protocol.keys():
+        raise ValueError(
+            f"The protocol cannot set {sorted(_RESERVED)}. Received: {sorted(protocol)}"
+        )
     about = {
         "format": FORMAT,
         "ddof": 1,

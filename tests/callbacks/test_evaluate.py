@@ -104,6 +104,6 @@ def test_bad_arguments(arguments, message):
         Evaluate(DATA, **arguments)
 
 
-def test_too_few_samples_for_a_subset_end_in_an_error_that_says_so():
-    with pytest.raises(ValueError, match="subset_size=60"):
-        fit([Evaluate(DATA, metrics=[measures.KID(60, 2)], num=50)], 1)
+def test_too_few_samples_are_refused_before_training():
+    with pytest.raises(ValueError, match="subset_size=60.*Received: 50"):
+        Evaluate(DATA, metrics=[measures.KID(60, 2)], num=50)

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+import kerasgen
 from kerasgen import networks
 from kerasgen.metrics import (
     Evaluator,
@@ -80,10 +81,54 @@ def test_the_protocol_says_what_a_reader_needs(extractor, images):
     assert protocol["extractor_digest"] == extractor.digest
     assert protocol["num_reference"] == 70 and protocol["num_generated"] == 60
     assert (protocol["dataset"], protocol["seed"]) == ("noise", 3)
-    assert protocol["resize"] == "clean" and "uint8" in protocol["quantisation"]
+    assert protocol["resize"] == "clean"
+    assert protocol["kerasgen_version"] == kerasgen.__version__
+    assert protocol["backend"] == keras.backend.backend()
     kid_parameters = report["scores"]["kid60_test"]["parameters"]
     assert kid_parameters == {"subset_size": 30, "num_subsets": 4, "seed": 2020}
     assert report["scores"]["precision60_test"]["parameters"]["comparison"] == "<="
+
+
+def test_digests_tell_samples_apart_whatever_the_batches(extractor, images):
+    def digests(reference, samples, batch_size):
+        evaluator = Evaluator(extractor, batch_size=batch_size)
+        evaluator.set_reference(reference)
+        protocol = evaluator.evaluate(samples).protocol
+        return protocol["reference_sha256"], protocol["generated_sha256"]
+
+    first = digests(*images, 16)
+    assert first == digests(*images, 64)
+    changed = images[1].copy()
+    changed[-1, -1, -1] ^= 1
+    assert digests(images[0], changed, 64)[0] == first[0]
+    assert digests(images[0], changed, 64)[1] != first[1]
+
+
+def test_a_protocol_does_not_overrule_what_was_measured(extractor, images):
+    evaluator = Evaluator(extractor)
+    with pytest.raises(ValueError, match=r"not taken. Received: \['resize'\]"):
+        evaluator.set_reference(images[0], resize="none")
+    evaluator.set_reference(images[0], split="test")
+    for name in ("num_generated", "split"):
+        with pytest.raises(ValueError, match=f"not taken. Received: .'{name}'"):
+            evaluator.evaluate(images[1], **{name: 1})
+
+
+def test_too_few_samples_are_refused_before_the_extractor_runs(extractor, images):
+    class Unused:
+        logits_layer = "logits"
+        protocol = {}
+
+    few = {"kid": 29, "is": 2, "pr": 3, "dc": 5, "fid": 1}
+    for metric in all_metrics()[:5]:
+        evaluator = Evaluator(Unused(), [metric])
+        key = evaluator.metrics[0].key
+        evaluator.check_num(few[key] + 1)
+        with pytest.raises(ValueError, match=f"{few[key] + 1} generated samples"):
+            evaluator.check_num(few[key])
+        if key != "is":
+            with pytest.raises(ValueError, match="reference samples.*Received"):
+                evaluator.set_reference(images[0][: few[key]])
 
 
 def test_one_pass_over_the_samples(extractor, images):
@@ -135,6 +180,34 @@ def test_statistics_of_another_extractor_are_refused(extractor, images):
         Evaluator(extractor, ["fid"]).set_reference(other)
     with pytest.raises(ValueError, match="serves FID and IS only"):
         Evaluator(extractor, ["kid"]).set_reference(other)
+
+
+def test_statistics_of_another_kind_are_refused(extractor):
+    evaluator = Evaluator(extractor, ["fid"])
+    x = np.random.RandomState(0).randn(70, 5)
+    with pytest.raises(ValueError, match="statistics of 6 features.*Received: 5"):
+        evaluator.set_reference(FrechetStatistics(*statistics(x), 70))
+    x = np.random.RandomState(0).randn(70, 6)
+    with pytest.raises(ValueError, match="ddof 1. Received: ddof 0"):
+        evaluator.set_reference(FrechetStatistics(*statistics(x), 70, {"ddof": 0}))
+
+
+def test_a_saved_reference_scores_like_the_images(extractor, images, tmp_path):
+    evaluator = Evaluator(extractor, ["fid"])
+    with pytest.raises(ValueError, match="Expected a reference"):
+        evaluator.save_reference(tmp_path / "a.npz")
+    evaluator.set_reference(images[0], "test", dataset="noise")
+    evaluator.save_reference(tmp_path / "a.npz", split="all")
+    by_images = evaluator.evaluate(images[1])
+    statistics = load_statistics(tmp_path / "a.npz")
+    assert statistics.protocol["extractor_digest"] == extractor.digest
+    evaluator.set_reference(statistics, "test")
+    by_file = evaluator.evaluate(images[1])
+    assert by_file.scores["fid60_test"].value == pytest.approx(
+        by_images.scores["fid60_test"].value, rel=1e-9
+    )
+    same = by_images.protocol | {"split": "all", "verified": True, "ddof": 1}
+    assert by_file.protocol == same
 
 
 def test_memorization_of_copies(extractor, images):

@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 
 from kerasgen import extractors
 from kerasgen.metrics import FeatureExtractor, resize_images
+from kerasgen.metrics.resize import MODES
 from kerasgen.presets import preset_card
 from tests.metrics import golden
 
@@ -64,6 +67,13 @@ class TestResize:
             resize_images(images[0], (8, 8))
         with pytest.raises(ValueError, match="size"):
             resize_images(images, (0, 8))
+        for mode in MODES:
+            with pytest.raises(ValueError, match="finite and in .0, 255.. Received"):
+                resize_images(images * np.nan, (8, 8), mode)
+            with pytest.raises(ValueError, match="finite and in .0, 255.. Received"):
+                resize_images(images / 127.5 - 1.0, (8, 8), mode)
+            with pytest.raises(TypeError, match="real numbers"):
+                resize_images(images.astype(str), (8, 8), mode)
 
 
 class TestFeatureExtractor:
@@ -131,6 +141,9 @@ class TestFeatureExtractor:
             extractor(images[..., :2])
         with pytest.raises(ValueError, match="N at least 1"):
             extractor(images[:0])
+        for function in (lambda x: x, functools.partial(np.multiply, 0.1)):
+            with pytest.raises(ValueError, match="named function.*Received"):
+                FeatureExtractor(network, preprocess=function)
         image = keras.Input((None, None, 3))
         open_network = keras.Model(image, layers.GlobalAveragePooling2D()(image))
         with pytest.raises(ValueError, match="input_size"):

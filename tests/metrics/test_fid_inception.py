@@ -1,7 +1,10 @@
 """The Inception port: graph, weights, and what it refuses."""
 
+import functools
 import hashlib
+import http.server
 import pickle
+import threading
 
 import keras
 import numpy as np
@@ -101,6 +104,40 @@ def test_a_wrong_digest_is_refused(file):
 def test_a_url_needs_a_digest():
     with pytest.raises(ValueError, match="sha256 of a URL"):
         extractors.fid_inception("https://example.org/a.pth")
+
+
+@pytest.fixture
+def server(file, monkeypatch, tmp_path):
+    """Address of a server on this machine that holds the file of weights."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    handler = functools.partial(QuietHandler, directory=file.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/{file.name}"
+        server.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *arguments):
+        pass
+
+
+def test_weights_are_downloaded_once_and_checked(server, file, tmp_path):
+    digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    with pytest.raises(PresetError, match="Expected http.*Received: SHA256"):
+        extractors.fid_inception(server, "0" * 64)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    downloaded = extractors.fid_inception(server, digest.upper())
+    assert downloaded.digest == extractors.fid_inception(file).digest
+    ((cached, changed),) = (
+        (path, path.stat().st_mtime_ns)
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    )
+    extractors.fid_inception(server, digest)
+    assert cached.stat().st_mtime_ns == changed
+    with pytest.raises(PresetError, match="Expected http.*Received: "):
+        extractors.fid_inception(server.replace(".pth", ".nothing"), digest)
 
 
 def test_missing_and_other_weights_are_refused(state, tmp_path):

@@ -2,7 +2,14 @@ import numpy as np
 import pytest
 import scipy.linalg
 
-from kerasgen.metrics import fid, frechet, frechet_distance, statistics
+from kerasgen.metrics import (
+    Moments,
+    fid,
+    fid_of_moments,
+    frechet,
+    frechet_distance,
+    statistics,
+)
 
 GOLDEN = 1.306471927563  # torch-fidelity 0.4.0 on the features below, all float64
 
@@ -115,20 +122,39 @@ def test_scale_invariance(features):
         assert value == pytest.approx(GOLDEN * scale**2, rel=1e-9)
 
 
-class TestDegenerateCovariance:
-    def test_both_sets_constant(self):
-        with pytest.warns(UserWarning, match="are constant"):
-            value = fid(np.zeros((100, 8)), np.full((50, 8), 2.0))
-        assert value == pytest.approx(8 * 4.0, rel=1e-14)
+def test_features_too_large_to_square_are_refused(features):
+    real, generated = (x.astype("float64") for x in features)
+    for x, y in ((real * 1e160, generated), (real[:9] * 1e160, generated[:9])):
+        with pytest.raises(ValueError, match="float64 can hold. Received: values up"):
+            fid(x, y)
 
-    def test_one_set_constant(self, features):
+
+class TestDegenerateCovariance:
+    @pytest.mark.parametrize("num", [5, 100])
+    def test_constant_real_features_are_refused(self, features, num):
+        for value in (0.0, 0.1):
+            constant = np.full((num, 64), value, "float32")
+            for generated in (features[1], constant):
+                with pytest.raises(ValueError, match="that differ.*equal rows"):
+                    fid(constant, generated)
+                moments = Moments(), Moments()
+                moments[0].update(constant[: num // 2])
+                moments[0].update(constant[num // 2 :])
+                moments[1].update(generated)
+                with pytest.raises(ValueError, match="that differ.*equal rows"):
+                    fid_of_moments(*moments)
+
+    def test_a_generator_that_has_collapsed_has_a_distance(self, features):
         real = features[0]
         mu, sigma = statistics(real)
         expected = (mu - 1.0) @ (mu - 1.0) + np.trace(sigma)
         for num in (5, 100):
             constant = np.ones((num, 64))
             assert fid(real, constant) == pytest.approx(expected, rel=1e-12)
-            assert fid(constant, real) == pytest.approx(expected, rel=1e-12)
+            moments = Moments(), Moments()
+            for item, x in zip(moments, (real, constant), strict=True):
+                item.update(x)
+            assert fid_of_moments(*moments) == pytest.approx(expected, rel=1e-9)
 
     def test_constant_feature_adds_its_mean_difference_only(self, features):
         def with_constant(x, value):

@@ -8,11 +8,14 @@ import torch
 from kerasgen.metrics import (
     density_coverage,
     fid,
+    frechet_distance,
     inception_score,
     kid,
     precision_recall,
+    statistics,
 )
 from tests.metrics import golden
+from training.benchmarks.other_libraries import pytorch_fid_distance
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +107,12 @@ def test_fid_equals_torch_fidelity(other_arrays):
     ]
     oracle = module.fid_statistics_to_metric(*statistics, verbose=False)
     assert fid(x, y) == pytest.approx(oracle["frechet_inception_distance"], rel=1e-10)
+
+
+def test_frechet_distance_equals_pytorch_fid(other_arrays):
+    arguments = [part for x in other_arrays[:2] for part in statistics(x)]
+    expected = pytorch_fid_distance()(*arguments)
+    assert frechet_distance(*arguments) == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("k", [1, 3, 5])

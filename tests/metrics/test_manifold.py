@@ -108,6 +108,15 @@ def test_large_offsets_do_not_cancel():
     assert precision_recall(x + 1e6, y + 1e6) == precision_recall(x, y)
 
 
+def test_a_generator_that_has_collapsed_is_scored():
+    x = np.arange(10.0)[:, None]
+    inside, outside = np.full((10, 1), 4.25), np.full((10, 1), 50.0)
+    assert precision_recall(x, inside, 1) == (1.0, 0.0)
+    assert precision_recall(x, outside, 1) == (0.0, 0.0)
+    assert density_coverage(x, inside, 1) == (2.0, 0.2)
+    assert density_coverage(x, outside, 1) == (0.0, 0.0)
+
+
 @pytest.mark.parametrize("function", [precision_recall, density_coverage])
 @pytest.mark.parametrize(
     ("real", "generated", "k", "message"),

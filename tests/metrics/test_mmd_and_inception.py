@@ -48,6 +48,13 @@ def test_kid_refuses(arguments, message):
         kid(features(0), features(1), **{"subset_size": 20, **arguments})
 
 
+def test_kid_refuses_constant_real_features():
+    x = np.ones((60, 4))
+    with pytest.raises(ValueError, match="real must hold.*that differ. Received: 60"):
+        kid(x, features(0)[:, :4], 20)
+    assert np.isfinite(kid(features(0)[:, :4], x, 20)).all()
+
+
 def test_kid_refuses_nan_and_other_widths():
     with pytest.raises(ValueError, match="generated must be finite"):
         kid(features(0), features(1) * np.nan, 20)
@@ -66,6 +73,12 @@ def test_inception_score_of_equal_predictions_is_one():
 
 def test_inception_score_is_finite_at_logits_of_1e4():
     assert np.isfinite(inception_score(features(0) * 1e4)).all()
+
+
+def test_inception_score_is_finite_where_probabilities_vanish():
+    for scale in (1e5, 1e308):
+        logits = scale * (2.0 * np.eye(5) - 1.0)
+        assert inception_score(logits, splits=1)[0] == pytest.approx(5.0, rel=1e-12)
 
 
 def test_inception_score_refuses():

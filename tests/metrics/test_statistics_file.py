@@ -80,9 +80,12 @@ def test_float32_ttur_files_are_read(tmp_path, gaussian):
     assert load_statistics(path).sigma.dtype == np.float64
 
 
+RAN = []
+
+
 class Gadget:
     def __reduce__(self):
-        return (open, ("/tmp/kerasgen-was-here", "w"))
+        return RAN.append, (True,)
 
 
 def bad_arrays(name, gaussian):
@@ -119,6 +122,13 @@ def test_hostile_arrays_are_refused(name, gaussian, tmp_path):
     path = write(tmp_path / "a.npz", **bad_arrays(name, gaussian))
     with pytest.raises(StatisticsError, match="a.npz"):
         load_statistics(path)
+    assert not RAN
+
+
+@pytest.mark.parametrize("name", ["format", "ddof", "sha256"])
+def test_a_protocol_does_not_overrule_the_file(name, gaussian, tmp_path):
+    with pytest.raises(ValueError, match=f"cannot set.*Received: .'{name}'"):
+        save_statistics(tmp_path / "a.npz", *gaussian, **{name: 0})
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"PK\x03\x04", pickle.dumps({})])

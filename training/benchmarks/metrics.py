@@ -1,4 +1,4 @@
-"""FID, KID and precision/recall beside torch-fidelity's functions on equal features.
+"""FID, KID and precision/recall beside other libraries' functions on equal features.
 
     python -m training.benchmarks.metrics
 
@@ -20,7 +20,10 @@ from pathlib import Path
 import numpy as np
 
 RESULTS = Path(__file__).parent / "results"
+# The matrix square root of scipy, as pytorch-fid and clean-fid take it.
+SQUARE_ROOT = "FID trace term, beside pytorch-fid"
 TARGETS = {
+    SQUARE_ROOT: 5.0,
     "FID trace term": 3.0,
     "FID statistics and trace": 1.5,
     "KID, 100 subsets of 1,000": 1.0,
@@ -48,6 +51,7 @@ def ours():
         return metrics.frechet_distance(*gaussians[0], *gaussians[1])
 
     return {
+        SQUARE_ROOT: trace,
         "FID trace term": trace,
         "FID statistics and trace": metrics.fid,
         "KID, 100 subsets of 1,000": lambda x, y: metrics.kid(x, y)[0],
@@ -56,10 +60,12 @@ def ours():
 
 
 def theirs():
-    """The same of torch-fidelity 0.4.0."""
+    """The same of torch-fidelity 0.4.0 and pytorch-fid 0.3.0."""
     import torch
 
-    from .other_libraries import torch_fidelity
+    from .other_libraries import pytorch_fid_distance, torch_fidelity
+
+    distance = pytorch_fid_distance()
 
     fid, kid, prc = (torch_fidelity(f"metric_{n}") for n in ("fid", "kid", "prc"))
 
@@ -94,6 +100,7 @@ def theirs():
         return result["precision"], result["recall"]
 
     return {
+        SQUARE_ROOT: lambda gaussians: distance(*gaussians[0], *gaussians[1]),
         "FID trace term": trace,
         "FID statistics and trace": whole_fid,
         "KID, 100 subsets of 1,000": mean_kid,
@@ -103,7 +110,7 @@ def theirs():
 
 def arguments_of(name, features):
     """What the functions of this name take."""
-    if name != "FID trace term":
+    if not name.startswith("FID trace term"):
         return features
     return [[(x.mean(0, "float64"), np.cov(x, rowvar=False)) for x in features]]
 
@@ -137,14 +144,15 @@ def _peak_kilobytes():
 
 
 def time_both(name, functions, features, repetitions):
-    """Seconds of each side, alternated, and the two values."""
+    """Seconds of each side, alternated after a run to warm up, and the values."""
     arguments = arguments_of(name, features)
     seconds, values = {side: [] for side in functions}, {}
-    for _ in range(repetitions):
+    for repetition in range(repetitions + 1):
         for side, function in functions.items():
             start = time.perf_counter()
             values[side] = function(*arguments)
-            seconds[side].append(time.perf_counter() - start)
+            if repetition:
+                seconds[side].append(time.perf_counter() - start)
     return {side: statistics.median(runs) for side, runs in seconds.items()}, values
 
 
@@ -175,6 +183,9 @@ def main():
                 "target": TARGETS[name],
                 "memory_mb": {k: round(v) for k, v in memory.items()},
                 "values": {k: np.round(v, 9).tolist() for k, v in values.items()},
+                "relative_difference": float(
+                    np.max(np.abs(np.divide(values["ours"], values["theirs"]) - 1.0))
+                ),
             }
         )
         print(json.dumps(rows[-1]), flush=True)
@@ -188,25 +199,28 @@ def main():
 def render(rows, repetitions):
     """The table, in Markdown."""
     lines = [
-        "# Metrics beside torch-fidelity 0.4.0",
+        "# Metrics beside torch-fidelity 0.4.0 and pytorch-fid 0.3.0",
         "",
         "`python -m training.benchmarks.metrics`",
         "",
         "10,000 real and 10,000 generated features of 2048 dimensions; the sides "
-        f"alternated, median of {repetitions} runs; CPU, {platform.machine()}. Speed "
+        f"alternated, median of {repetitions} runs after one to warm up; CPU, "
+        f"{platform.machine()}. Speed "
         "is their time over ours; memory is what a side adds to the features at its "
-        "peak, in MB. torch-fidelity computes KID and precision/recall in float32; "
+        "peak, in MB. The square root of a matrix is pytorch-fid's, the rest "
+        "torch-fidelity's, which computes KID and precision/recall in float32; "
         "kerasgen multiplies float32 features in float32 and decides in float64.",
         "",
-        "| metric | speed | target | memory, ours | theirs | value, ours | theirs |",
-        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| metric | speed | target | memory, ours | theirs | value, ours | theirs | "
+        "relative difference |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
         memory, values = row["memory_mb"], row["values"]
         lines.append(
             f"| {row['metric']} | {row['speed_ratio']} | {row['target']} | "
             f"{memory['ours']} | {memory['theirs']} | {values['ours']} | "
-            f"{values['theirs']} |"
+            f"{values['theirs']} | {row['relative_difference']:.1e} |"
         )
     return "\n".join(lines) + "\n"
 
