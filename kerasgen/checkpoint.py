@@ -14,7 +14,6 @@ import os
 import platform
 import re
 import shutil
-from pathlib import Path
 
 import filelock
 import keras
@@ -22,6 +21,7 @@ import numpy as np
 
 from kerasgen.files import (
     TEMPORARY_PREFIX,
+    check_folder_path,
     sync_folder,
     temporary_path,
     write_and_sync,
@@ -62,7 +62,7 @@ class CheckpointFolder:
 
     def __init__(self, path, keep=2):
         check_positive_integer("keep", keep)
-        self.path = Path(path)
+        self.path = check_folder_path(path)
         self.keep = keep
         self._lock = None
 

@@ -58,6 +58,15 @@ Extractor = Annotated[
     ),
 ]
 Resize = Annotated[str | None, typer.Option(help="clean, tensorflow or pytorch.")]
+
+
+def _parse_path(value):
+    # Path("") would be the current folder.
+    if str(value) == "":
+        raise typer.BadParameter("expected a path; '.' is the current folder")
+    return Path(value)
+
+
 Name = Annotated[str, typer.Argument(help="Preset of the zoo, or a preset folder.")]
 
 
@@ -93,7 +102,9 @@ def generate(
     seed: Annotated[
         int | None, typer.Option(help="Seed; fresh noise by default.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("samples.png"),
+    out: Annotated[
+        Path, typer.Option(parser=_parse_path, help="PNG file to write.")
+    ] = Path("samples.png"),
     backend: Backend = None,
 ):
     """Draw samples from a preset and write them as one picture."""
@@ -113,7 +124,8 @@ def generate(
 def train(
     recipe: Annotated[str, typer.Argument(help="Name of a recipe; see list.")],
     out: Annotated[
-        Path | None, typer.Option(help="Run folder; runs/RECIPE by default.")
+        Path | None,
+        typer.Option(parser=_parse_path, help="Run folder; runs/RECIPE by default."),
     ] = None,
     epochs: Annotated[
         int | None, typer.Option(help="Short for --set epochs=N.")
@@ -158,9 +170,9 @@ def evaluate(
     kid_subset_size: Annotated[
         int, typer.Option(help="Samples in a subset of KID.")
     ] = 1000,
-    out: Annotated[Path, typer.Option(help="JSON file to write.")] = Path(
-        "evaluation.json"
-    ),
+    out: Annotated[
+        Path, typer.Option(parser=_parse_path, help="JSON file to write.")
+    ] = Path("evaluation.json"),
     backend: Backend = None,
 ):
     """Score samples against real images, as a table and as JSON."""
@@ -196,7 +208,9 @@ def evaluate(
 )
 def statistics(
     against: Annotated[str, typer.Argument(help="DATASET:SPLIT or folder of images.")],
-    out: Annotated[Path, typer.Argument(help="File to write, ending in .npz.")],
+    out: Annotated[
+        Path, typer.Argument(parser=_parse_path, help="File to write, ending in .npz.")
+    ],
     extractor: Extractor = None,
     resize: Resize = None,
     backend: Backend = None,
@@ -214,7 +228,10 @@ def statistics(
 def export(
     name: Name,
     folder: Annotated[
-        Path, typer.Argument(help="Model folder; the next version goes into it.")
+        Path,
+        typer.Argument(
+            parser=_parse_path, help="Model folder; the next version goes into it."
+        ),
     ],
     backend: Backend = None,
 ):

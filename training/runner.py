@@ -7,11 +7,10 @@ state.npz in place of the last four.
 
 import json
 import time
-from pathlib import Path
 
 import keras
 
-from kerasgen.files import read_json, write_atomically
+from kerasgen.files import check_folder_path, read_json, write_atomically
 from kerasgen.presets import save_to_preset
 
 from .metrics_log import MetricsLog
@@ -43,7 +42,7 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
         ValueError: Unknown recipe or value, or a folder with a run of others.
         OSError: The folder cannot be written.
     """
-    folder = Path(folder)
+    folder = check_folder_path(folder)
     recipe = load_recipe(name)
     parameters = resolve_parameters(recipe, overrides, quick)
     resolved = {"recipe": name, "parameters": parameters}

@@ -2,11 +2,11 @@
 
 import math
 import warnings
-from pathlib import Path
 
 import keras
 
 from kerasgen import backend, checkpoint
+from kerasgen.files import check_folder_path
 from kerasgen.models.inputs import check_positive_integer
 
 
@@ -45,7 +45,9 @@ class BestWeights(keras.callbacks.Callback):
         if mode not in ("min", "max"):
             raise ValueError(f"`mode` is 'min' or 'max'. Received: mode={mode!r}")
         self.sign = 1.0 if mode == "min" else -1.0
-        self.folder = checkpoint.CheckpointFolder(Path(path) / "best", keep=1)
+        self.folder = checkpoint.CheckpointFolder(
+            check_folder_path(path) / "best", keep=1
+        )
         self.score = score
         self.name = score if isinstance(score, str) else name
         self.every = every

@@ -1,12 +1,10 @@
 """Saves and resumes training from inside `fit`."""
 
-from pathlib import Path
-
 import keras
 import numpy as np
 
 from kerasgen import backend, checkpoint
-from kerasgen.files import remove_orphans
+from kerasgen.files import check_folder_path, remove_orphans
 from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.run_settings import run_settings
 
@@ -55,7 +53,7 @@ class Checkpoint(keras.callbacks.Callback):
         super().__init__()
         if every is not None:
             check_positive_integer("every", every)
-        self.path = Path(path)
+        self.path = check_folder_path(path)
         self.folder = checkpoint.CheckpointFolder(self.path / "checkpoints", keep)
         self.every = every
         self.resume = resume

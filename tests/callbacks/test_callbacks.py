@@ -100,9 +100,12 @@ def test_a_grid_without_a_folder_is_refused_before_training(vae, tmp_path, path)
     assert_equal_weights(vae, before)
 
 
-def test_a_grid_in_no_folder_is_refused():
-    with pytest.raises(ValueError, match="Received: ''"):
-        SampleGrid("")
+@pytest.mark.parametrize(
+    "make", [SampleGrid, Checkpoint, lambda path: BestWeights(path, "fid")]
+)
+def test_an_empty_path_is_refused(make):
+    with pytest.raises(ValueError, match="path of a folder.*Received: ''"):
+        make("")
 
 
 def test_a_grid_of_vectors_is_refused_before_training(tmp_path):
