@@ -1,8 +1,8 @@
 """A training script that may be killed at any instant and started again.
 
-    python -m tests.checkpoint_script train FOLDER
-    python -m tests.checkpoint_script fill-disk FOLDER tmpfs | rlimit REPORT
-    python -m tests.checkpoint_script exchange FOLDER
+    python -m tests.checkpoint.script train FOLDER
+    python -m tests.checkpoint.script fill-disk FOLDER tmpfs | rlimit REPORT
+    python -m tests.checkpoint.script exchange FOLDER
 
 `train` leaves `checkpoints/` of a GAN and a VAE, what `fit` logged, and the final
 weights. `fill-disk` runs out of space in the middle of training. `exchange` saves a

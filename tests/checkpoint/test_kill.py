@@ -1,0 +1,93 @@
+"""Runs killed at random instants go on as if nothing was: case R1."""
+
+import json
+import random
+import shutil
+import signal
+import time
+
+import pytest
+
+from kerasgen.checkpoint import CheckpointFolder
+from tests.checkpoint import script
+from tests.checkpoint.helpers import (
+    assert_equal_arrays,
+    read_arrays,
+    start,
+)
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory):
+    """Folder of an uninterrupted run of the script, and its seconds after saving."""
+    folder = tmp_path_factory.mktemp("reference") / "run"
+    process = start(script.train, folder)
+    wait_for_checkpoint(process, folder / "gan")
+    begin = time.monotonic()
+    process.join(300)
+    assert process.exitcode == 0
+    return folder, time.monotonic() - begin
+
+
+def wait_for_checkpoint(process, folder):
+    while not any((folder / "checkpoints").glob("step-*")) and process.is_alive():
+        time.sleep(0.005)
+
+
+def run_trial(trial, folder, reference, num_kills):
+    """Kills the script at random instants, lets it finish, compares the runs."""
+    expected, longest = reference
+    instants = random.Random(trial)
+    while not was_killed(folder, instants, longest, num_kills):
+        # It was faster than the reference, and done before its end.
+        shutil.rmtree(folder)
+        longest *= 0.7
+    process = start(script.train, folder)
+    process.join(300)
+    assert process.exitcode == 0
+    for kind in ("gan", "vae"):
+        assert_same_run(folder / kind, expected / kind)
+
+
+def was_killed(folder, instants, longest, num_kills):
+    """Whether a run met its end so many times before it was done."""
+    for _ in range(num_kills):
+        process = start(script.train, folder)
+        wait_for_checkpoint(process, folder / "gan")
+        time.sleep(instants.uniform(0, longest))
+        process.kill()
+        process.join()
+        if process.exitcode == 0:
+            return False
+        assert process.exitcode == -signal.SIGKILL
+        assert CheckpointFolder(folder / "gan" / "checkpoints").position() is not None
+    return True
+
+
+def assert_same_run(folder, expected):
+    state = sorted((expected / "checkpoints").glob("step-*"))[-1] / "state.npz"
+    names = [state.relative_to(expected), "weights.npz"]
+    for name in names:
+        assert_equal_arrays(read_arrays(folder / name), read_arrays(expected / name))
+    logs = sorted((expected / "logs").glob("*.json"))
+    assert len(logs) == script.EPOCHS
+    for path in logs:
+        assert json.loads((folder / "logs" / path.name).read_text()) == json.loads(
+            path.read_text()
+        )
+    assert not list(folder.rglob(".tmp-kerasgen-*"))
+
+
+def test_a_run_killed_at_a_random_instant_goes_on_as_if_nothing_was(
+    reference, tmp_path
+):
+    for trial in range(3):
+        run_trial(trial, tmp_path / str(trial), reference, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_fifty_runs_killed_once_or_twice_go_on_as_if_nothing_was(reference, tmp_path):
+    for trial in range(50):
+        run_trial(trial, tmp_path / str(trial), reference, 1 + trial % 2)
+        shutil.rmtree(tmp_path / str(trial))
