@@ -23,7 +23,7 @@ import numpy as np
 import kerasgen
 from kerasgen.callbacks import BestWeights, Checkpoint
 from kerasgen.checkpoint import CheckpointFolder
-from kerasgen.files import write_atomically
+from kerasgen.files import remove_orphans, write_atomically
 from kerasgen.networks.dcgan import dcgan_generator
 
 SHAPE = (8, 8, 1)
@@ -71,8 +71,11 @@ class LogWriter(keras.callbacks.Callback):
         super().__init__()
         self.folder = folder
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_train_begin(self, logs=None):
         self.folder.mkdir(parents=True, exist_ok=True)
+        remove_orphans(self.folder)
+
+    def on_epoch_end(self, epoch, logs=None):
         write_atomically(self.folder / f"{epoch}.json", json.dumps(logs).encode())
 
 
