@@ -10,6 +10,7 @@ metric. The table lands in results/metrics.md and .json.
 
 import argparse
 import json
+import os
 import platform
 import statistics
 import subprocess
@@ -205,7 +206,7 @@ def render(rows, repetitions):
         "",
         "10,000 real and 10,000 generated features of 2048 dimensions; the sides "
         f"alternated, median of {repetitions} runs after one to warm up; CPU, "
-        f"{platform.machine()}. Speed "
+        f"{platform.machine()}, {len(os.sched_getaffinity(0))} core(s). Speed "
         "is their time over ours; memory is what a side adds to the features at its "
         "peak, in MB. The square root of a matrix is pytorch-fid's, the rest "
         "torch-fidelity's, which computes KID and precision/recall in float32; "
