@@ -68,7 +68,9 @@ def real_array(name, values):
         raise TypeError(
             f"{name} must hold real numbers. Received: dtype={values.dtype}"
         )
-    return values if values.dtype == np.float32 else values.astype("float64")
+    return (
+        values if values.dtype == np.float32 else values.astype("float64", copy=False)
+    )
 
 
 def check_finite(name, values):

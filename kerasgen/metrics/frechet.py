@@ -12,6 +12,7 @@ formed. Three ways to it, all float64 and exact up to rounding:
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg import blas, lapack
 
 from kerasgen.metrics.arrays import (
     check_features,
@@ -23,6 +24,7 @@ from kerasgen.metrics.arrays import (
 
 _EPS = np.finfo("float64").eps
 _CHOLESKY_ERROR = 1e-9  # largest accepted rounding error, relative to the traces
+_ROWS = 1024
 _ASYMMETRY = 1e-6  # relative to the largest entry; float32 statistics pass
 _NEGATIVE = 1e-6  # eigenvalue below zero, relative to the largest, likewise
 
@@ -136,8 +138,19 @@ def statistics(features):
     >>> mu.tolist(), sigma.tolist()
     ([1.0, 2.0], [[2.0, 2.0], [2.0, 2.0]])
     """
-    mu, centered = _center(check_features("features", features))
-    return mu, centered.T @ centered
+    features = check_features("features", features)
+    num, dimension = features.shape
+    mu = _mean(features)
+    # One triangle, a few rows at a time: half the work, and little memory.
+    sigma = np.zeros((dimension, dimension), order="F")
+    for start in range(0, num, _ROWS):
+        part = features[start : start + _ROWS] - mu
+        sigma = blas.dsyrk(1.0 / (num - 1), part.T, 1.0, sigma, lower=1, overwrite_c=1)
+    if not np.isfinite(np.trace(sigma)):
+        raise _too_large(features)
+    for column in range(dimension - 1):
+        sigma[column, column + 1 :] = sigma[column + 1 :, column]
+    return mu, sigma
 
 
 def frechet_distance(mu1, sigma1, mu2, sigma2):
@@ -195,12 +208,17 @@ def _trace_sqrt_low_rank(factor1, factor2):
 
 def _trace_sqrt_cholesky(sigma1, sigma2, max_error):
     """`tr((S1 S2)^(1/2))`, or None where rounding may exceed `max_error`."""
-    try:
-        lower = np.linalg.cholesky(sigma1)
-    except np.linalg.LinAlgError:
+    lower, is_indefinite = lapack.dpotrf(sigma1, lower=1, clean=0)
+    if is_indefinite:
         return None
-    eigenvalues = np.linalg.eigvalsh(lower.T @ sigma2 @ lower)
-    if eigenvalues[0] <= 0.0:
+    # L' S2 L, symmetric, in the memory of a copy of S2.
+    product, _ = lapack.dsygst(
+        np.array(sigma2, order="F"), lower, itype=2, lower=1, overwrite_a=1
+    )
+    eigenvalues, _, has_failed = lapack.dsyevd(
+        product, compute_v=0, lower=1, overwrite_a=1
+    )
+    if has_failed or eigenvalues[0] <= 0.0:
         return None
     roots = np.sqrt(eigenvalues)
     # The product is known to eps |S1| |S2|, and d sqrt(x) = dx / (2 sqrt(x)).
@@ -241,22 +259,34 @@ def _factor(features):
 
 def _center(features):
     """Mean, and the centered features over sqrt(N - 1), in float64."""
+    mu = _mean(features)
+    centered = (features - mu) / np.sqrt(len(features) - 1)
     with np.errstate(over="ignore"):
-        mu = features.mean(axis=0, dtype="float64")
-        centered = (features - mu) / np.sqrt(len(features) - 1)
         squares = np.einsum("ij,ij->", centered, centered)
     if not np.isfinite(squares):
-        raise ValueError(
-            "Expected features whose squares float64 can hold. "
-            f"Received: values up to {np.abs(features).max():.3g}"
-        )
+        raise _too_large(features)
     return mu, centered
+
+
+def _mean(features):
+    with np.errstate(over="ignore"):
+        mu = features.mean(axis=0, dtype="float64")
+    if not np.isfinite(mu).all():
+        raise _too_large(features)
+    return mu
+
+
+def _too_large(features):
+    return ValueError(
+        "Expected features whose squares float64 can hold. "
+        f"Received: values up to {np.abs(features).max():.3g}"
+    )
 
 
 def check_gaussian(name, mu, sigma):
     """Mean and covariance as float64; raises as `frechet_distance` does."""
-    mu = real_array(f"mu{name}", mu).astype("float64")
-    sigma = real_array(f"sigma{name}", sigma).astype("float64")
+    mu = real_array(f"mu{name}", mu).astype("float64", copy=False)
+    sigma = real_array(f"sigma{name}", sigma).astype("float64", copy=False)
     if mu.ndim != 1 or len(mu) < 1 or sigma.shape != 2 * mu.shape:
         raise ValueError(
             f"mu{name} must have shape (D,) and sigma{name} (D, D). Received: "
@@ -264,8 +294,9 @@ def check_gaussian(name, mu, sigma):
         )
     check_finite(f"mu{name}", mu)
     check_finite(f"sigma{name}", sigma)
-    asymmetry = np.max(np.abs(sigma - sigma.T))
-    if asymmetry > _ASYMMETRY * np.max(np.abs(sigma)):
+    difference = sigma - sigma.T
+    asymmetry = max(difference.max(), -difference.min())
+    if asymmetry > _ASYMMETRY * max(sigma.max(), -sigma.min()):
         raise ValueError(
             f"sigma{name} must be symmetric. Received: entries that differ from those "
             f"across the diagonal by up to {asymmetry:.3g}"

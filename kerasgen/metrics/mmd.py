@@ -52,12 +52,13 @@ def kid(real, generated, subset_size=1000, num_subsets=100, seed=2020):
             f"Expected at least subset_size={subset_size} samples on both sides; take "
             f"a smaller subset. Received: {len(real)} real, {len(generated)} generated"
         )
+    real, generated = _with_room_for_cubes(real, generated)
     draws = np.random.RandomState(seed)
     distances = np.empty(num_subsets)
     for index in range(num_subsets):
         x = real[draws.choice(len(real), subset_size, replace=False)]
         y = generated[draws.choice(len(generated), subset_size, replace=False)]
-        distances[index] = polynomial_mmd(x, y)
+        distances[index] = _unbiased_mmd(x, y)
     return float(distances.mean()), float(distances.std())
 
 
@@ -79,15 +80,24 @@ def polynomial_mmd(x, y):
 
     Reference: Gretton et al. 2012, "A Kernel Two-Sample Test", equation 3.
     """
+    return _unbiased_mmd(*_with_room_for_cubes(x, y))
+
+
+def _with_room_for_cubes(x, y):
+    """Both as float32 where no kernel value is large, as float64 otherwise."""
     norms = [np.einsum("ij,ij->i", a, a, dtype="float64").max() for a in (x, y)]
     largest = max(norms) / x.shape[1]
-    if not x.dtype == y.dtype == np.float32 or largest > _LARGEST_SINGLE:
-        x, y = x.astype("float64"), y.astype("float64")
     if largest > _LARGEST:
         raise ValueError(
             "Expected features whose cubes float64 can hold. "
             f"Received: a mean square of {largest:.3g}"
         )
+    if x.dtype == y.dtype == np.float32 and largest <= _LARGEST_SINGLE:
+        return x, y
+    return x.astype("float64", copy=False), y.astype("float64", copy=False)
+
+
+def _unbiased_mmd(x, y):
     cross = _sum_cubes(x @ y.T, x.shape[1]) / (len(x) * len(y))
     return _mean_off_diagonal(x) + _mean_off_diagonal(y) - 2.0 * cross
 
@@ -107,9 +117,10 @@ def _sum_cubes(products, dimension, is_lower_triangle=False):
     total = 0.0
     for start in range(0, len(products), _ROWS):
         stop = min(start + _ROWS, len(products))
-        kernel = products[start:stop, : stop if is_lower_triangle else None]
-        kernel = kernel.astype("float64") / dimension + 1.0
-        total += float(np.sum(kernel * kernel * kernel))
+        part = products[start:stop, : stop if is_lower_triangle else None]
+        kernel = np.multiply(part, 1.0 / dimension, dtype="float64").ravel()
+        kernel += 1.0
+        total += float(np.dot(kernel * kernel, kernel))
         if is_lower_triangle:
             # The zeros above the diagonal count 1 each.
             num = stop - start
