@@ -208,15 +208,16 @@ def _trace_sqrt_low_rank(factor1, factor2):
 
 def _trace_sqrt_cholesky(sigma1, sigma2, max_error):
     """`tr((S1 S2)^(1/2))`, or None where rounding may exceed `max_error`."""
-    lower, is_indefinite = lapack.dpotrf(sigma1, lower=1, clean=0)
-    if is_indefinite:
+    try:
+        lower = np.linalg.cholesky(sigma1)
+    except np.linalg.LinAlgError:
         return None
     # L' S2 L, symmetric, in the memory of a copy of S2.
     product, _ = lapack.dsygst(
-        np.array(sigma2, order="F"), lower, itype=2, lower=1, overwrite_a=1
+        np.array(sigma2, order="F"), lower.T, itype=2, lower=0, overwrite_a=1
     )
     eigenvalues, _, has_failed = lapack.dsyevd(
-        product, compute_v=0, lower=1, overwrite_a=1
+        product, compute_v=0, lower=0, overwrite_a=1
     )
     if has_failed or eigenvalues[0] <= 0.0:
         return None
