@@ -5,6 +5,7 @@ from kerasgen import _launch
 _launch.apply_backend_option()
 
 from kerasgen import (  # noqa: E402
+    augmentation,
     callbacks,
     checkpoint,
     datasets,
@@ -20,12 +21,14 @@ from kerasgen import (  # noqa: E402
     plot,
     presets,
     random,
+    techniques,
 )
 from kerasgen.presets import from_preset, list_presets  # noqa: E402
 from kerasgen.version import __version__  # noqa: E402
 
 __all__ = [
     "__version__",
+    "augmentation",
     "callbacks",
     "checkpoint",
     "datasets",
@@ -43,4 +46,5 @@ __all__ = [
     "plot",
     "presets",
     "random",
+    "techniques",
 ]

@@ -1,4 +1,4 @@
-"""Image grids: many small images on one sheet, as an array or as a file."""
+"""Image grids and curves, as arrays or as files."""
 
 import io
 import math
@@ -10,6 +10,20 @@ from PIL import Image
 from kerasgen.files import write_atomically
 
 _BACKGROUND = 255
+_HEALTH_PANELS = (
+    (
+        "accuracy of the discriminator",
+        ("real_accuracy", "held_out_accuracy", "fake_accuracy"),
+        "linear",
+    ),
+    (
+        "gradient norm of the adversarial loss",
+        ("discriminator_gradient", "generator_gradient"),
+        "log",
+    ),
+    ("largest gradient of the scores by the sample", ("lipschitz",), "log"),
+    ("diversity of fakes over that of reals", ("diversity",), "linear"),
+)
 _LEGIBLE_SIDE = 48  # pixels; an 8x8 digit at scale 1 cannot be seen
 
 
@@ -147,6 +161,39 @@ def save_pairs(path, images, others, pairs_per_row=5, scale=None):
     _check_count("pairs_per_row", pairs_per_row, minimum=1)
     pairs = np.stack([images, others], axis=1).reshape(-1, *images.shape[1:])
     return save_image_grid(path, pairs, columns=2 * pairs_per_row, scale=scale)
+
+
+def save_health(path, history):
+    """Draws the course of a GAN's training health, whole or not at all.
+
+    Args:
+        path: PNG file in an existing folder.
+        history: List of `(epoch, measures)`, as `callbacks.TrainingHealth` keeps it,
+            at least one.
+
+    Raises:
+        ValueError: The history is empty.
+        OSError: If the file cannot be written.
+    """
+    if not history:
+        raise ValueError("Expected at least one measurement. Received: none")
+    # Not pyplot, whose figures are global.
+    from matplotlib.figure import Figure
+
+    epochs = [epoch for epoch, _ in history]
+    figure = Figure(figsize=(9, 6), layout="constrained")
+    for axes, (title, names, scale) in zip(
+        figure.subplots(2, 2).flat, _HEALTH_PANELS, strict=True
+    ):
+        for name in names:
+            values = [measures[name] for _, measures in history]
+            axes.plot(epochs, values, marker=".", label=name.replace("_", " "))
+        axes.set(title=title, xlabel="epoch", yscale=scale)
+        axes.legend(fontsize="small")
+        axes.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=100)
+    write_atomically(pathlib.Path(path), buffer.getvalue())
 
 
 def _check_images(images):

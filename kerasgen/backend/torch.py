@@ -91,7 +91,9 @@ def compiled(fn, model):
         A function of arrays that returns tensors.
     """
     return torch.no_grad()(
-        lambda *args: fn(*[keras.ops.convert_to_tensor(a) for a in args])
+        lambda *args: fn(
+            *[None if a is None else keras.ops.convert_to_tensor(a) for a in args]
+        )
     )
 
 

@@ -5,6 +5,7 @@ from kerasgen.callbacks.checkpoint import Checkpoint
 from kerasgen.callbacks.evaluate import Evaluate
 from kerasgen.callbacks.player_learning_rate import PlayerLearningRate
 from kerasgen.callbacks.sample_grid import SampleGrid
+from kerasgen.callbacks.training_health import TrainingHealth
 
 __all__ = [
     "BestWeights",
@@ -12,4 +13,5 @@ __all__ = [
     "Evaluate",
     "PlayerLearningRate",
     "SampleGrid",
+    "TrainingHealth",
 ]

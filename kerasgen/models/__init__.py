@@ -2,8 +2,13 @@
 
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.batch import Batch
+from kerasgen.models.conditional_builders import (
+    acgan,
+    conditional_gan,
+    projection_gan,
+)
 from kerasgen.models.gan import GAN
-from kerasgen.models.gan_builders import dcgan, sngan, wgan_gp
+from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.vae import VAE
 from kerasgen.models.vae_builders import conv_vae, dense_vae
@@ -14,9 +19,13 @@ __all__ = [
     "VAE",
     "GenerativeModel",
     "LatentModel",
+    "acgan",
+    "conditional_gan",
     "conv_vae",
     "dcgan",
     "dense_vae",
+    "lsgan",
+    "projection_gan",
     "sngan",
     "wgan_gp",
 ]

@@ -1,12 +1,20 @@
 """Generative adversarial networks: one class; papers are networks x loss x penalty."""
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
 
 from kerasgen import losses
+from kerasgen.models.critic import Critic
+from kerasgen.models.gan_checks import (
+    check_augment,
+    check_fraction,
+    check_networks,
+    check_penalties,
+    check_positive,
+    check_techniques,
+)
+from kerasgen.models.historical_average import HistoricalAverage
 from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.latents import interpolate_latents
@@ -19,18 +27,28 @@ class GAN(LatentModel):
 
     One training step makes `discriminator_steps` updates of the discriminator, each
     on `batch_size` fresh real samples and fresh noise, then one of the generator. It
-    logs `d_loss`, `g_loss` and one term for each penalty; `evaluate` logs `d_loss`,
-    `g_loss`, `real_accuracy` (share of held-out reals with a positive logit) and
-    `fake_accuracy` (share of fakes with a negative one).
+    logs `d_loss`, `g_loss` and one term for each penalty and technique; `evaluate`
+    logs `d_loss`, `g_loss` (the adversarial ones), `real_accuracy` (share of held-out
+    reals that the discriminator takes for real) and `fake_accuracy` (share of fakes
+    that it does not). Fakes of a conditional model have the labels of the real batch.
 
     Args:
         generator: Keras model, (B, latent_dim) -> samples in [-1, 1] (B, H, W, C) or
-            vectors (B, D).
+            vectors (B, D). Of a conditional model it takes z and int labels (B,).
         discriminator: Keras model, samples -> logits (B, 1), or (B, H', W', 1) for
-            patches.
+            patches. Of a conditional model it takes samples and int labels (B,), or
+            has a second output of class logits (B, num_classes).
         latent_dim: Size of z, standard normal.
         loss: `kerasgen.losses.AdversarialLoss`, or the name of one there.
         penalties: List of penalties on the discriminator (`kerasgen.penalties`).
+        techniques: List of what else the players' losses hold
+            (`kerasgen.techniques`).
+        augment: `kerasgen.augmentation.DiffAugment` of what the discriminator sees.
+        historical_averaging: Weight of the squared distance of each player's weights
+            from the mean of their past, in both losses; None for none.
+        weight_clipping: Largest magnitude of the discriminator's weights, after each
+            of its updates; None for any.
+        num_classes: Number of classes of a conditional model.
         discriminator_steps: Discriminator updates to one of the generator, k.
         ema_decay: Decay of a moving average of the generator's weights, in (0, 1);
             `generate` and `export` use it. None for no average.
@@ -38,8 +56,7 @@ class GAN(LatentModel):
         name: Name of the model.
 
     Raises:
-        ValueError: An argument is out of its range, or the networks do not fit
-            together.
+        ValueError: An argument is out of its range, or the parts do not fit together.
 
     Example:
 
@@ -59,6 +76,11 @@ class GAN(LatentModel):
         latent_dim,
         loss="non_saturating",
         penalties=(),
+        techniques=(),
+        augment=None,
+        historical_averaging=None,
+        weight_clipping=None,
+        num_classes=None,
         discriminator_steps=1,
         ema_decay=None,
         seed=None,
@@ -66,15 +88,19 @@ class GAN(LatentModel):
     ):
         check_positive_integer("latent_dim", latent_dim)
         check_positive_integer("discriminator_steps", discriminator_steps)
-        _check_networks(generator, discriminator, latent_dim)
-        penalties = _check_penalties(penalties)
-        if ema_decay is not None and not (
-            math.isfinite(ema_decay) and 0 < ema_decay < 1
-        ):
-            raise ValueError(
-                f"`ema_decay` is None or in (0, 1). Received: ema_decay={ema_decay}"
-            )
+        if num_classes is not None:
+            check_positive_integer("num_classes", num_classes)
+        check_networks(generator, discriminator, latent_dim, num_classes)
+        penalties = check_penalties(penalties)
+        techniques = check_techniques(techniques, discriminator)
+        check_fraction("ema_decay", ema_decay)
+        check_positive("historical_averaging", historical_averaging)
+        check_positive("weight_clipping", weight_clipping)
+        check_augment(augment)
         adversarial_loss = losses.get(loss)
+        adversarial_loss.check_discriminator(discriminator)
+        layers = [name for technique in techniques for name in technique.layers]
+        critic = Critic(discriminator, adversarial_loss, layers)
         super().__init__(seed=seed, name=name)
         self.generator = generator
         self.discriminator = discriminator
@@ -82,6 +108,20 @@ class GAN(LatentModel):
         self.loss = loss
         self.adversarial_loss = adversarial_loss
         self.penalties = penalties
+        self.techniques = techniques
+        self.augment = augment
+        self.historical_averaging = historical_averaging
+        self.weight_clipping = weight_clipping
+        self.num_classes = None if num_classes is None else int(num_classes)
+        # A function, so that Keras does not adopt the critic's model here.
+        self.judge = lambda *args, **kwargs: critic(*args, **kwargs)
+        self._given = critic.given
+        self.histories = {}
+        if historical_averaging is not None:
+            self.histories = {
+                player: HistoricalAverage(networks[0], historical_averaging)
+                for player, networks in self.players.items()
+            }
         self.discriminator_steps = int(discriminator_steps)
         self.ema_decay = ema_decay
         self.moving_average = (
@@ -107,7 +147,7 @@ class GAN(LatentModel):
 
     @property
     def data_shape(self):
-        return tuple(self.discriminator.input_shape[1:])
+        return tuple(self.discriminator.inputs[0].shape[1:])
 
     @property
     def batches_per_step(self):
@@ -115,7 +155,7 @@ class GAN(LatentModel):
 
     @property
     def training_terms(self):
-        return ("d_loss", *(penalty.name for penalty in self.penalties), "g_loss")
+        return (*self._term_names("discriminator"), *self._term_names("generator"))
 
     @property
     def evaluation_terms(self):
@@ -158,15 +198,22 @@ class GAN(LatentModel):
         k = self.discriminator_steps
         for index in range(k):
             real = batch.part(index, k)
-            fake = self.generator(z[index::k, 0], training=True)
+            fake = self._generate_batch(z[index::k, 0], real.labels)
             part_noise = noise.of_rows(real.rows)
 
             def discriminator_terms(real=real, fake=fake, noise=part_noise, i=index):
                 return self.discriminator_terms(real, fake, noise, i)
 
             self.update("discriminator", discriminator_terms, real)
+            self._after_update("discriminator")
         first = batch.part(0, k)
-        self.update("generator", lambda: self.generator_terms(first, z[::k, 1]), first)
+        first_noise = noise.of_rows(first.rows)
+        self.update(
+            "generator",
+            lambda: self.generator_terms(first, z[::k, 1], first_noise),
+            first,
+        )
+        self._after_update("generator")
         if self.moving_average is not None:
             self.moving_average.update(
                 self.training_steps.value, self.faults.is_clear()
@@ -174,45 +221,76 @@ class GAN(LatentModel):
 
     def discriminator_terms(self, batch, fake, noise, substep):
         """The discriminator's loss terms, the total first."""
-        real_logits, fake_logits = self._logits(batch.x), self._logits(fake)
-        total = self.adversarial_loss.discriminator(real_logits, fake_logits)
-        terms = {}
+        labels = batch.labels
+        real_judgement = self._judge(batch.x, labels, noise, "augment_real", substep)
+        fake_judgement = self._judge(fake, labels, noise, "augment_fake", substep)
+        values = [
+            self.adversarial_loss.discriminator(
+                real_judgement.logits, fake_judgement.logits
+            )
+        ]
+        critic = self._given(labels)
         for penalty in self.penalties:
-            value = penalty(self._logits, batch.x, fake, noise, substep)
-            terms[penalty.name] = value
-            total = total + value
-        return {"d_loss": total, **terms}
+            values.append(penalty(critic, batch.x, fake, noise, substep))
+        for technique in self.techniques:
+            values += technique.discriminator_terms(
+                real_judgement, fake_judgement, labels
+            )
+        return self._with_total("discriminator", values)
 
-    def generator_terms(self, batch, z):
+    def generator_terms(self, batch, z, noise):
         """The generator's loss terms, the total first."""
-        fake = self.generator(z, training=True)
-        fake_logits = self._logits(fake)
-        return {"g_loss": self.adversarial_loss.generator(None, fake_logits)}
+        fake = self._generate_batch(z, batch.labels)
+        fake_judgement = self._judge(fake, batch.labels, noise, "augment_generated")
+        real_judgement = None
+        if self._generator_needs_real():
+            real_judgement = self._judge(
+                batch.x, batch.labels, noise, "augment_compared"
+            )
+        values = [0.0]
+        if not any(technique.replaces_loss for technique in self.techniques):
+            values[0] = self.adversarial_loss.generator(
+                None if real_judgement is None else real_judgement.logits,
+                fake_judgement.logits,
+            )
+        for technique in self.techniques:
+            values += technique.generator_terms(
+                real_judgement, fake_judgement, batch.labels
+            )
+        return self._with_total("generator", values)
 
     def evaluation_step(self, batch, noise):
         z = noise.normal("latent", (self.latent_dim,))
-        fake = self.decode(z, use_ema=True)
-        real_logits = self._logits(batch.x, training=False)
-        fake_logits = self._logits(fake, training=False)
+        fake = self.decode(z, use_ema=True, labels=batch.labels)
+        real_logits, fake_logits = (
+            self.judge(x, batch.labels, training=False).logits for x in (batch.x, fake)
+        )
         loss = self.adversarial_loss
+        real_accuracy, fake_accuracy = loss.accuracies(real_logits, fake_logits)
         return {
             "d_loss": loss.discriminator(real_logits, fake_logits),
             "g_loss": loss.generator(real_logits, fake_logits),
-            "real_accuracy": ops.mean(ops.cast(real_logits > 0, "float32")),
-            "fake_accuracy": ops.mean(ops.cast(fake_logits < 0, "float32")),
+            "real_accuracy": real_accuracy,
+            "fake_accuracy": fake_accuracy,
         }
 
-    def call(self, z, training=False):
-        """Samples in the model domain, from the moving average where there is one."""
-        return self.decode(z, use_ema=True)
+    def call(self, inputs, training=False):
+        """Samples in the model domain, from the moving average where there is one.
 
-    def decode(self, z, use_ema):
+        Args:
+            inputs: z, or [z, labels] of a conditional model.
+            training: Not used: samples are those of inference.
+        """
+        z, labels = (inputs, None) if self.num_classes is None else inputs
+        return self.decode(z, use_ema=True, labels=labels)
+
+    def decode(self, z, use_ema, labels=None):
         network = self.generator
         if use_ema and self.moving_average is not None:
             network = self.moving_average.network
-        return network(z, training=False)
+        return network(_inputs(z, labels), training=False)
 
-    def interpolate(self, a, b, num_steps, mode="spherical", use_ema=True):
+    def interpolate(self, a, b, num_steps, mode="spherical", use_ema=True, labels=None):
         """Samples on the way between two latents, both ends included.
 
         Args:
@@ -221,17 +299,68 @@ class GAN(LatentModel):
             num_steps: Samples a pair, at least 2.
             mode: "linear" or "spherical".
             use_ema: Use the moving average of the weights where there is one.
+            labels: Class of each path, or one for all, for conditional models.
 
         Returns:
             uint8 (B, num_steps, H, W, C), or float32 for vectors; without B where
             `a` has none.
         """
         path = interpolate_latents(a, b, num_steps, mode, self.latent_dim)
-        samples = self.decode_path(path, use_ema)
+        labels = self.check_labels(labels, len(path))
+        if labels is not None:
+            if labels.min() < 0:
+                raise ValueError(
+                    "Expected the class of each path of a conditional model. "
+                    "Received: labels=None"
+                )
+            labels = np.repeat(labels[:, None], num_steps, axis=1)
+        samples = self.decode_path(path, use_ema, labels)
         return samples[0] if np.ndim(a) == 1 else samples
 
-    def _logits(self, x, training=True):
-        return ops.cast(self.discriminator(x, training=training), "float32")
+    # Internals.
+
+    def _term_names(self, player):
+        """Names of a player's logged terms, the total first."""
+        is_critic = player == "discriminator"
+        names = ["d_loss", *(p.name for p in self.penalties)] if is_critic else []
+        names = names or ["g_loss"]
+        for technique in self.techniques:
+            names += (
+                technique.discriminator_names
+                if is_critic
+                else technique.generator_names
+            )
+        if self.historical_averaging is not None:
+            names.append("d_historical" if is_critic else "g_historical")
+        return names
+
+    def _with_total(self, player, values):
+        """Dict of the player's terms, its total in place of the first."""
+        if player in self.histories:
+            values = [*values, self.histories[player].penalty()]
+        names = self._term_names(player)
+        return dict(zip(names, [sum(values), *values[1:]], strict=True))
+
+    def _judge(self, x, labels, noise, stream, substep=0):
+        if self.augment is not None:
+            x = self.augment(x, noise, stream, substep)
+        return self.judge(x, labels)
+
+    def _generate_batch(self, z, labels):
+        return self.generator(_inputs(z, labels), training=True)
+
+    def _generator_needs_real(self):
+        return self.adversarial_loss.needs_real_logits or any(
+            technique.needs_real for technique in self.techniques
+        )
+
+    def _after_update(self, player):
+        if player in self.histories:
+            self.histories[player].update(self.faults.is_clear())
+        if player == "discriminator" and self.weight_clipping is not None:
+            limit = self.weight_clipping
+            for variable in self.discriminator.trainable_variables:
+                variable.assign(ops.clip(variable.value, -limit, limit))
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -241,6 +370,11 @@ class GAN(LatentModel):
             "latent_dim": self.latent_dim,
             "loss": self.loss if isinstance(self.loss, str) else serialize(self.loss),
             "penalties": [serialize(penalty) for penalty in self.penalties],
+            "techniques": [serialize(technique) for technique in self.techniques],
+            "augment": None if self.augment is None else serialize(self.augment),
+            "historical_averaging": self.historical_averaging,
+            "weight_clipping": self.weight_clipping,
+            "num_classes": self.num_classes,
             "discriminator_steps": self.discriminator_steps,
             "ema_decay": self.ema_decay,
             "seed": self.given_seed,
@@ -250,54 +384,15 @@ class GAN(LatentModel):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        for key in ("generator", "discriminator", "loss", "penalties"):
-            if not isinstance(config[key], str):
+        objects = ("generator", "discriminator", "loss", "penalties")
+        for key in (*objects, "techniques", "augment"):
+            # Presets of the first version have neither techniques nor augmentation.
+            if not isinstance(config.get(key), str | None):
                 config[key] = keras.saving.deserialize_keras_object(
                     config[key], custom_objects
                 )
         return cls(**config)
 
 
-def _check_networks(generator, discriminator, latent_dim):
-    for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, keras.Model) or not network.built:
-            raise ValueError(
-                f"`{name}` is a built keras.Model (Functional, or Sequential with an "
-                f"Input). Received: {network!r}"
-            )
-    if generator is discriminator or len(discriminator.outputs) != 1:
-        raise ValueError(
-            "Expected two networks, and one output of logits of the discriminator. "
-            f"Received: {generator.name} and {discriminator.name} with "
-            f"{len(discriminator.outputs)} output(s)"
-        )
-    if tuple(generator.input_shape[1:]) != (latent_dim,):
-        raise ValueError(
-            f"`generator` takes latents of shape (batch, {latent_dim}). "
-            f"Received: input_shape={generator.input_shape}"
-        )
-    if generator.output_shape[1:] != discriminator.input_shape[1:]:
-        raise ValueError(
-            "The generator makes what the discriminator takes: expected equal shapes. "
-            f"Received: {generator.output_shape} and {discriminator.input_shape}"
-        )
-
-
-def _check_penalties(penalties):
-    if not isinstance(penalties, list | tuple):
-        raise ValueError(
-            f"`penalties` is a list of penalties. Received: penalties={penalties!r}"
-        )
-    for penalty in penalties:
-        if not callable(penalty) or not isinstance(getattr(penalty, "name", None), str):
-            raise ValueError(
-                "A penalty is an object with a `name`, such as those of "
-                f"kerasgen.penalties. Received: {penalty!r}"
-            )
-    names = [penalty.name for penalty in penalties]
-    if len({*names}) < len(names):
-        raise ValueError(
-            "Expected penalties of different names, under which they are logged and "
-            f"draw their noise. Received: {names}"
-        )
-    return tuple(penalties)
+def _inputs(z, labels):
+    return z if labels is None else [z, labels]

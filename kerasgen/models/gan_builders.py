@@ -55,6 +55,46 @@ def dcgan(
     )
 
 
+def lsgan(
+    image_shape,
+    latent_dim=64,
+    filters=64,
+    ema_decay=None,
+    seed=None,
+    name="lsgan",
+):
+    """Least squares GAN, on the networks of `dcgan`.
+
+    Fakes are pushed to 0, reals to 1, by the generator fakes to 1 (a, b, c of the
+    paper's equation 9); other values go through `GAN` and `losses.LeastSquares`.
+
+    Args:
+        image_shape: As in `dcgan`.
+        latent_dim: Size of z.
+        filters: As in `dcgan`.
+        ema_decay: See `GAN`.
+        seed: See `GenerativeModel`.
+        name: Name of the model.
+
+    Returns:
+        `GAN`, to be compiled; the paper uses Adam(1e-3, beta_1=0.5).
+
+    Raises:
+        ValueError: The architecture does not admit the image shape.
+
+    Reference: Mao et al. 2017, "Least Squares Generative Adversarial Networks".
+    """
+    return dcgan(
+        image_shape,
+        latent_dim,
+        filters,
+        loss="least_squares",
+        ema_decay=ema_decay,
+        seed=seed,
+        name=name,
+    )
+
+
 def wgan_gp(
     image_shape,
     latent_dim=64,

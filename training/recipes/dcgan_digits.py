@@ -5,10 +5,11 @@
 1,437 training images; the epoch of the lowest FID on `features_digits` is kept.
 """
 
+from .. import gans
 from . import dcgan_fashion_mnist
 
 PARAMETERS = {
-    **dcgan_fashion_mnist.PARAMETERS,
+    **gans.PARAMETERS,
     "dataset": "digits",
     "extractor": "features_digits",
     "epochs": 300,
@@ -18,6 +19,6 @@ PARAMETERS = {
     "num_selection_samples": 1437,
     "num_test_samples": 1437,
 }
-QUICK = {**dcgan_fashion_mnist.QUICK, "split": "train[:128]"}
+QUICK = {**gans.QUICK, "split": "train[:128]"}
 
 build = dcgan_fashion_mnist.build

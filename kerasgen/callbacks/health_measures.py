@@ -1,0 +1,115 @@
+"""What tells whether a GAN trains well: measures of both players, which they survive.
+
+Everything here runs in inference mode and changes no variable.
+"""
+
+import numpy as np
+from keras import ops
+
+from kerasgen import backend, losses
+from kerasgen.penalties import gradient_norm
+
+
+def measure_health(gan, real, held_out, latents):
+    """Measures of one moment of training.
+
+    Args:
+        gan: Compiled `GAN`.
+        real: Pair of float32 training samples (B, ...) in the model domain and int32
+            labels or None.
+        held_out: Such a pair of samples that are not trained on, or None.
+        latents: float32 (B, latent_dim), B that of `real`.
+
+    Returns:
+        Dict of name to float: `real_accuracy`, `held_out_accuracy` (NaN without such
+        samples) and `fake_accuracy` in [0, 1]; `discriminator_gradient` and
+        `generator_gradient`, Euclidean norms of the adversarial losses' gradients by
+        the weights; `gradient_ratio`, the generator's over that of the non-saturating
+        loss of the same logits; `lipschitz`, the largest gradient norm of the scores
+        by the sample, over reals, fakes and points between; `diversity`, mean distance
+        of two fakes over that of two reals; `layers`, dict of player and layer to the
+        gradient norm of its weights.
+    """
+    x, labels = real
+    fake = _fakes(gan, latents, labels)
+    scores = {name: _scores(gan, s, labels) for name, s in (("x", x), ("fake", fake))}
+    accuracies = gan.adversarial_loss.accuracies(scores["x"], scores["fake"])
+    real_accuracy, fake_accuracy = (_number(value) for value in accuracies)
+    held_out_accuracy = np.nan
+    if held_out is not None:
+        held_scores = _scores(gan, *held_out)
+        accuracy, _ = gan.adversarial_loss.accuracies(held_scores, scores["fake"])
+        held_out_accuracy = _number(accuracy)
+    layers = {
+        **_layer_norms(gan, "discriminator", x, labels, latents, gan.adversarial_loss),
+        **_layer_norms(gan, "generator", x, labels, latents, gan.adversarial_loss),
+    }
+    steady = _layer_norms(
+        gan, "generator", x, labels, latents, losses.non_saturating
+    ).values()
+    gradients = {
+        player: _norm([n for (owner, _), n in layers.items() if owner == player])
+        for player in ("discriminator", "generator")
+    }
+    return {
+        "real_accuracy": real_accuracy,
+        "held_out_accuracy": held_out_accuracy,
+        "fake_accuracy": fake_accuracy,
+        "discriminator_gradient": gradients["discriminator"],
+        "generator_gradient": gradients["generator"],
+        "gradient_ratio": gradients["generator"] / max(_norm(steady), 1e-30),
+        "lipschitz": _lipschitz(gan, x, fake, labels),
+        "diversity": _mean_distance(fake) / max(_mean_distance(x), 1e-30),
+        "layers": layers,
+    }
+
+
+def _fakes(gan, latents, labels):
+    z = ops.convert_to_tensor(latents)
+    return gan.decode(z, use_ema=False, labels=labels)
+
+
+def _scores(gan, x, labels):
+    return gan.judge(x, labels, training=False).logits
+
+
+def _layer_norms(gan, player, x, labels, latents, loss):
+    """Gradient norm of each layer's weights: dict of (player, layer) to float."""
+
+    def objective():
+        fake = _fakes(gan, latents, labels)
+        fake_scores = _scores(gan, fake, labels)
+        real_scores = _scores(gan, x, labels)
+        return getattr(loss, player)(real_scores, fake_scores), ()
+
+    network = gan.players[player][0]
+    variables = network.trainable_variables
+    _, gradients = backend.value_and_grad(objective, variables)
+    squares = {}
+    for variable, gradient in zip(variables, gradients, strict=True):
+        layer = variable.path.rsplit("/", 1)[0]
+        values = ops.convert_to_numpy(gradient).astype("float64")
+        squares[player, layer] = squares.get((player, layer), 0.0) + np.sum(values**2)
+    return {name: float(np.sqrt(square)) for name, square in squares.items()}
+
+
+def _lipschitz(gan, x, fake, labels):
+    middle = 0.5 * (ops.convert_to_tensor(x) + fake)
+    norms = [
+        gradient_norm(lambda points: _scores(gan, points, labels), points)
+        for points in (x, fake, middle)
+    ]
+    return max(float(ops.convert_to_numpy(norm).max()) for norm in norms)
+
+
+def _mean_distance(samples):
+    flat = ops.convert_to_numpy(samples).astype("float64").reshape(len(samples), -1)
+    return float(np.linalg.norm(flat[1:] - flat[:-1], axis=1).mean())
+
+
+def _norm(values):
+    return float(np.sqrt(sum(value**2 for value in values)))
+
+
+def _number(tensor):
+    return float(ops.convert_to_numpy(tensor))

@@ -1,0 +1,85 @@
+"""`Critic`: a discriminator as losses, penalties and techniques see it."""
+
+from typing import NamedTuple
+
+import keras
+from keras import ops
+
+
+class Judgement(NamedTuple):
+    """What a discriminator makes of a batch.
+
+    logits: float32, what the adversarial loss takes. class_logits: float32
+    (B, num_classes) of a second output, or None. features: dict of layer name to
+    float32 output, for the layers that were asked for.
+    """
+
+    logits: object
+    class_logits: object
+    features: dict
+
+
+class Critic:
+    """Runs a discriminator once for all that is asked of it.
+
+    Args:
+        network: Discriminator, of samples or of samples and labels.
+        loss: `kerasgen.losses.AdversarialLoss`, which reads the network's output.
+        layers: Names of layers whose outputs are features.
+
+    Raises:
+        ValueError: The network has no such layer.
+    """
+
+    def __init__(self, network, loss, layers=()):
+        known = [layer.name for layer in network.layers]
+        missing = [name for name in layers if name not in known]
+        if missing:
+            raise ValueError(
+                f"Expected layers of the discriminator {known}. Received: {missing}"
+            )
+        self.network = network
+        self.loss = loss
+        self.layers = tuple(dict.fromkeys(layers))
+        features = [network.get_layer(name).output for name in self.layers]
+        self._num_heads = len(network.outputs)
+        self._takes_labels = len(network.inputs) == 2
+        self._forward = network
+        if features:
+            self._forward = keras.Model(network.inputs, [*network.outputs, *features])
+
+    def __call__(self, x, labels=None, training=True):
+        """Judges samples.
+
+        Args:
+            x: float32 (B, ...) in the model domain.
+            labels: int32 (B,), for a network that takes them.
+            training: Whether layers run in training mode.
+
+        Returns:
+            `Judgement`.
+        """
+        inputs = [x, labels] if self._takes_labels else x
+        outputs = self._forward(inputs, training=training)
+        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+        outputs = [ops.cast(output, "float32") for output in outputs]
+        heads, features = outputs[: self._num_heads], outputs[self._num_heads :]
+        return Judgement(
+            self.loss.score(x, heads[0]),
+            heads[1] if len(heads) > 1 else None,
+            dict(zip(self.layers, features, strict=True)),
+        )
+
+    def given(self, labels):
+        """The logits as a function of samples alone, for penalties."""
+        return _GivenLabels(self, labels)
+
+
+class _GivenLabels:
+    def __init__(self, critic, labels):
+        self.critic = critic
+        self.labels = labels
+        self.network = critic.network
+
+    def __call__(self, x):
+        return self.critic(x, self.labels).logits

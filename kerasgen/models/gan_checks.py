@@ -1,0 +1,154 @@
+"""What the parts of a GAN must be to fit together."""
+
+import math
+
+import keras
+
+from kerasgen.techniques import AuxiliaryClassifier, Technique
+
+
+def check_networks(generator, discriminator, latent_dim, num_classes):
+    """Raises ValueError unless the networks fit each other and the classes.
+
+    Args:
+        generator: See `GAN`.
+        discriminator: See `GAN`.
+        latent_dim: Size of z.
+        num_classes: Number of classes, or None.
+    """
+    for name, network in (("generator", generator), ("discriminator", discriminator)):
+        if not isinstance(network, keras.Model) or not network.built:
+            raise ValueError(
+                f"`{name}` is a built keras.Model (Functional, or Sequential with an "
+                f"Input). Received: {network!r}"
+            )
+    if generator is discriminator:
+        raise ValueError(f"Expected two networks. Received: {generator.name} twice")
+    _check_inputs("generator", generator, (latent_dim,), num_classes)
+    shape = tuple(generator.outputs[0].shape[1:])
+    if tuple(discriminator.inputs[0].shape[1:]) != shape:
+        raise ValueError(
+            "The generator makes what the discriminator takes: expected equal shapes. "
+            f"Received: {generator.output_shape} and {discriminator.input_shape}"
+        )
+    _check_inputs("discriminator", discriminator, shape, num_classes)
+    _check_heads(discriminator, num_classes)
+    if num_classes is not None:
+        if len(generator.inputs) != 2:
+            raise ValueError(
+                "A conditional generator takes z and labels. "
+                f"Received: {len(generator.inputs)} input(s), {num_classes=}"
+            )
+        if len(discriminator.inputs) + len(discriminator.outputs) < 3:
+            raise ValueError(
+                "A conditional discriminator takes samples and labels, or has a second "
+                "output of class logits. Received: one input and one output, "
+                f"{num_classes=}"
+            )
+
+
+def _check_inputs(name, network, shape, num_classes):
+    first, *rest = network.inputs
+    if tuple(first.shape[1:]) != shape:
+        raise ValueError(
+            f"`{name}` takes samples of shape {shape} as its first input. "
+            f"Received: input_shape={network.input_shape}"
+        )
+    fits = not rest or (
+        len(rest) == 1
+        and num_classes is not None
+        and len(rest[0].shape) == 1
+        and "int" in rest[0].dtype
+    )
+    if not fits:
+        raise ValueError(
+            f"The second input of `{name}` is integer labels of shape (batch,), beside "
+            f"num_classes. Received: input_shape={network.input_shape}, "
+            f"dtypes {[item.dtype for item in network.inputs]}, {num_classes=}"
+        )
+
+
+def _check_heads(discriminator, num_classes):
+    shapes = [tuple(output.shape) for output in discriminator.outputs]
+    if len(shapes) > 2 or (len(shapes) == 2 and shapes[1] != (None, num_classes)):
+        raise ValueError(
+            "`discriminator` has one output of logits, and at most a second of class "
+            f"logits (batch, num_classes). Received: {shapes}, {num_classes=}"
+        )
+
+
+def check_penalties(penalties):
+    """The penalties as a tuple; raises ValueError for what is none."""
+    if not isinstance(penalties, list | tuple):
+        raise ValueError(
+            f"`penalties` is a list of penalties. Received: penalties={penalties!r}"
+        )
+    for penalty in penalties:
+        if not callable(penalty) or not isinstance(getattr(penalty, "name", None), str):
+            raise ValueError(
+                "A penalty is an object with a `name`, such as those of "
+                f"kerasgen.penalties. Received: {penalty!r}"
+            )
+    names = [penalty.name for penalty in penalties]
+    if len({*names}) < len(names):
+        raise ValueError(
+            "Expected penalties of different names, under which they are logged and "
+            f"draw their noise. Received: {names}"
+        )
+    return tuple(penalties)
+
+
+def check_techniques(techniques, discriminator):
+    """The techniques as a tuple; raises ValueError for what does not fit.
+
+    Args:
+        techniques: See `GAN`.
+        discriminator: Built Keras model.
+    """
+    if not isinstance(techniques, list | tuple):
+        raise ValueError(
+            f"`techniques` is a list of techniques. Received: techniques={techniques!r}"
+        )
+    names = []
+    for technique in techniques:
+        if not isinstance(technique, Technique):
+            raise ValueError(
+                "A technique is an object of kerasgen.techniques. "
+                f"Received: {technique!r}"
+            )
+        names += [*technique.discriminator_names, *technique.generator_names]
+    if len({*names}) < len(names):
+        raise ValueError(f"Expected each technique once. Received: {techniques!r}")
+    has_classifier = any(isinstance(t, AuxiliaryClassifier) for t in techniques)
+    if has_classifier != (len(discriminator.outputs) == 2):
+        raise ValueError(
+            "`AuxiliaryClassifier` goes with a discriminator whose second output is "
+            f"class logits, and `num_classes`. Received: {len(discriminator.outputs)} "
+            f"output(s), techniques={techniques!r}"
+        )
+    return tuple(techniques)
+
+
+def check_fraction(name, value):
+    """None, or a float in (0, 1); raises ValueError otherwise."""
+    if value is not None and not (math.isfinite(value) and 0 < value < 1):
+        raise ValueError(f"`{name}` is None or in (0, 1). Received: {name}={value}")
+    return value
+
+
+def check_positive(name, value):
+    """None, or a finite float > 0; raises ValueError otherwise."""
+    if value is not None and not (math.isfinite(value) and value > 0):
+        raise ValueError(
+            f"`{name}` is None or a finite number > 0. Received: {name}={value}"
+        )
+    return value
+
+
+def check_augment(augment):
+    """Raises ValueError unless it is None or a function of images and noise."""
+    if augment is not None and not callable(augment):
+        raise ValueError(
+            "`augment` is None or an object such as kerasgen.augmentation.DiffAugment. "
+            f"Received: augment={augment!r}"
+        )

@@ -1,0 +1,147 @@
+"""Techniques that add terms to the losses of a GAN's players.
+
+Each has `layers`, names of discriminator layers whose outputs it reads;
+`discriminator_names` and `generator_names`, under which its terms are logged;
+`replaces_loss`, whether the generator's adversarial loss is left out; `needs_real`,
+whether the generator's terms read real samples; and `discriminator_terms` and
+`generator_terms`, functions of the judgements `real` and `fake`
+(`kerasgen.models.critic.Judgement`) and the labels that return a scalar for each name.
+"""
+
+import keras
+from keras import ops
+
+from kerasgen.losses import pulling_away
+from kerasgen.penalties import check_weight
+
+
+class Technique:
+    """Base: a technique that adds nothing."""
+
+    layers = ()
+    discriminator_names = ()
+    generator_names = ()
+    replaces_loss = False
+    needs_real = False
+
+    def discriminator_terms(self, real, fake, labels):
+        """Terms of the discriminator's loss: one scalar for each name."""
+        return ()
+
+    def generator_terms(self, real, fake, labels):
+        """Terms of the generator's loss: one scalar for each name."""
+        return ()
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class FeatureMatching(Technique):
+    """The generator matches mean features of real samples, at a discriminator layer.
+
+    `weight * |E f(x) - E f(G(z))|^2`, means over the batch (of one replica), the norm
+    over all values of the layer's output.
+
+    Args:
+        layer: Name of a layer of the discriminator.
+        weight: Float >= 0.
+        replaces_loss: Whether this is the generator's only loss, as in the paper, or
+            stands beside the adversarial one.
+
+    Raises:
+        ValueError: The weight is negative or not finite.
+
+    Reference: Salimans et al. 2016, "Improved Techniques for Training GANs",
+    section 3.1.
+    """
+
+    generator_names = ("feature_matching",)
+    needs_real = True
+
+    def __init__(self, layer, weight=1.0, replaces_loss=True):
+        self.layer = layer
+        self.weight = check_weight(weight)
+        self.replaces_loss = bool(replaces_loss)
+        self.layers = (layer,)
+
+    def generator_terms(self, real, fake, labels):
+        real_mean, fake_mean = (
+            ops.mean(side.features[self.layer], axis=0) for side in (real, fake)
+        )
+        difference = ops.stop_gradient(real_mean) - fake_mean
+        return (self.weight * ops.sum(ops.square(difference)),)
+
+    def get_config(self):
+        return {
+            "layer": self.layer,
+            "weight": self.weight,
+            "replaces_loss": self.replaces_loss,
+        }
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class PullingAway(Technique):
+    """Keeps the features of fake samples apart, for the generator of an EBGAN.
+
+    Args:
+        layer: Name of a layer of the discriminator: the code of an autoencoder.
+        weight: Float >= 0, 0.1 in the paper.
+
+    Raises:
+        ValueError: The weight is negative or not finite.
+
+    Reference: Zhao et al. 2017, "Energy-based Generative Adversarial Network",
+    section 2.4.
+    """
+
+    generator_names = ("pulling_away",)
+
+    def __init__(self, layer, weight=0.1):
+        self.layer = layer
+        self.weight = check_weight(weight)
+        self.layers = (layer,)
+
+    def generator_terms(self, real, fake, labels):
+        return (self.weight * pulling_away(fake.features[self.layer]),)
+
+    def get_config(self):
+        return {"layer": self.layer, "weight": self.weight}
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class AuxiliaryClassifier(Technique):
+    """Both players lower the cross-entropy of the discriminator's second output.
+
+    Args:
+        weight: Float >= 0 of the class losses; 1 in the paper.
+
+    Raises:
+        ValueError: The weight is negative or not finite.
+
+    Reference: Odena et al. 2017, "Conditional Image Synthesis with Auxiliary
+    Classifier GANs", equation 3.
+    """
+
+    discriminator_names = ("d_class_loss",)
+    generator_names = ("g_class_loss",)
+
+    def __init__(self, weight=1.0):
+        self.weight = check_weight(weight)
+
+    def discriminator_terms(self, real, fake, labels):
+        losses = (_cross_entropy(side.class_logits, labels) for side in (real, fake))
+        return (self.weight * sum(losses),)
+
+    def generator_terms(self, real, fake, labels):
+        return (self.weight * _cross_entropy(fake.class_logits, labels),)
+
+    def get_config(self):
+        return {"weight": self.weight}
+
+
+def _cross_entropy(class_logits, labels):
+    return ops.mean(
+        ops.sparse_categorical_crossentropy(labels, class_logits, from_logits=True)
+    )

@@ -1,0 +1,202 @@
+"""`TrainingHealth`: measures against numpy, and each fault where it was planted."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+from PIL import Image
+
+from kerasgen.callbacks import TrainingHealth
+from kerasgen.callbacks.health_measures import measure_health
+from kerasgen.callbacks.training_health import ADVICE, find_faults
+from kerasgen.models import GAN
+from tests import contracts
+from tests.models.tiny_gan import images, make_gan
+
+
+def mlp(units, last, activation=None):
+    return keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(units, activation="tanh", name="hidden"),
+            layers.Dense(last, activation=activation, name="last"),
+        ]
+    )
+
+
+def make_vector_gan(loss="non_saturating", rate=0.0):
+    keras.utils.set_random_seed(0)
+    gan = GAN(mlp(16, 2), mlp(16, 1), latent_dim=2, loss=loss, seed=0)
+    gan.compile(keras.optimizers.SGD(rate), keras.optimizers.SGD(rate))
+    return gan
+
+
+def points(num=256, seed=0):
+    return np.random.default_rng(seed).standard_normal((num, 2)).astype("float32")
+
+
+def watch(gan, x, epochs=1, **arguments):
+    health = TrainingHealth(x, **arguments)
+    logs = gan.fit(
+        x, batch_size=64, epochs=epochs, verbose=0, callbacks=[health]
+    ).history
+    return health, logs
+
+
+def set_constant_logit(gan, logit):
+    """The discriminator's last layer hardly looks at its input."""
+    kernel, bias = gan.discriminator.get_layer("last").get_weights()
+    weights = [kernel * 1e-3, np.full_like(bias, logit)]
+    gan.discriminator.get_layer("last").set_weights(weights)
+
+
+def test_measures_against_numpy():
+    gan, x = make_vector_gan("hinge"), points(64)
+    z = points(64, seed=1)
+    measures = measure_health(gan, (x, None), (points(50, seed=2), None), z)
+    fake = ops.convert_to_numpy(gan.generator(z)).astype("float64")
+
+    def scores(samples):
+        return ops.convert_to_numpy(gan.discriminator(samples))[:, 0]
+
+    assert measures["real_accuracy"] == np.mean(scores(x) > 0)
+    assert measures["held_out_accuracy"] == np.mean(scores(points(50, seed=2)) > 0)
+    assert measures["fake_accuracy"] == np.mean(scores(fake) < 0)
+    steps = [np.linalg.norm(s[1:] - s[:-1], axis=1).mean() for s in (fake, x)]
+    assert measures["diversity"] == pytest.approx(steps[0] / steps[1], rel=1e-5)
+    # d/dx of w2.tanh(W1 x + b1), at each point.
+    (w1, b1), (w2, _) = (layer.get_weights() for layer in gan.discriminator.layers)
+    gradients = [
+        ((1 - np.tanh(p @ w1 + b1) ** 2) * w2[:, 0]) @ w1.T
+        for p in (x, fake, 0.5 * (x + fake))
+    ]
+    largest = max(np.linalg.norm(g, axis=1).max() for g in gradients)
+    assert measures["lipschitz"] == pytest.approx(largest, rel=1e-4)
+    # The hinge generator's gradient by its last bias: minus the mean of dD/dx.
+    expected = np.linalg.norm(gradients[1].mean(axis=0))
+    names = {name for player, name in measures["layers"] if player == "generator"}
+    assert len(names) == 2
+    squares = [measures["layers"]["generator", name] ** 2 for name in names]
+    assert measures["generator_gradient"] == pytest.approx(math.sqrt(sum(squares)))
+    assert measures["generator_gradient"] >= expected
+
+
+def test_training_goes_on_as_if_it_were_not_there():
+    runs = []
+    for watched in (False, True):
+        gan = make_gan(spectral=True)
+        callbacks = [TrainingHealth(images(32), num=32)] if watched else []
+        gan.fit(images(32), batch_size=8, epochs=2, verbose=0, callbacks=callbacks)
+        runs.append(contracts.state_of(gan))
+    contracts.assert_equal_states(*runs)
+
+
+def test_the_course_is_logged_and_drawn(tmp_path):
+    health, logs = watch(make_vector_gan(), points(), 4, every=2, path=tmp_path)
+    assert [epoch for epoch, _ in health.history] == [2, 4]
+    for name in ("real_accuracy", "gradient_ratio", "lipschitz", "diversity"):
+        assert len(logs[f"health_{name}"]) == 2
+    with Image.open(tmp_path / "health.png") as picture:
+        assert picture.size == (900, 600)
+
+
+def test_a_collapsed_generator_is_found():
+    gan = make_vector_gan()
+    kernel, bias = gan.generator.get_layer("last").get_weights()
+    gan.generator.get_layer("last").set_weights([kernel * 1e-3, bias])
+    with pytest.warns(UserWarning, match="Epoch 1: collapsed generator; .*try minib"):
+        health, _ = watch(gan, points())
+    assert health.findings == {"collapsed generator": 1}
+
+
+def test_a_saturated_discriminator_is_found():
+    gan = make_vector_gan()
+    bias = np.array([50.0, 0.0], "float32")
+    last = gan.generator.get_layer("last")
+    last.set_weights([last.get_weights()[0], bias])
+    hidden, head = gan.discriminator.layers
+    kernel = np.zeros((2, 16), "float32")
+    kernel[0] = -1.0
+    hidden.set_weights([kernel, np.full(16, 25.0, "float32")])
+    head.set_weights([np.full((16, 1), 1.0, "float32"), np.zeros(1, "float32")])
+    with pytest.warns(UserWarning, match="saturated discriminator; .*every fake: try"):
+        health, _ = watch(gan, points())
+    assert "saturated discriminator" in health.findings
+
+
+def test_an_overfitted_discriminator_is_found():
+    """Few points, a large discriminator, and nothing but its own training."""
+    keras.utils.set_random_seed(0)
+    discriminator = keras.Sequential(
+        [
+            keras.Input((20,)),
+            layers.Dense(256, activation="relu"),
+            layers.Dense(1),
+        ]
+    )
+    generator = keras.Sequential([keras.Input((4,)), layers.Dense(20)])
+    gan = GAN(generator, discriminator, latent_dim=4, seed=0)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.Adam(1e-2))
+    # Reals of both sets are from one distribution; only the fit tells them apart.
+    draws = np.random.default_rng(0).standard_normal((128, 20)).astype("float32")
+    train, held_out = draws[:64], draws[64:]
+    health = TrainingHealth(train, held_out, num=64)
+    with pytest.warns(UserWarning, match="overfitted discriminator; .*try DiffAugment"):
+        gan.fit(train, batch_size=64, epochs=60, verbose=0, callbacks=[health])
+    first = dict(health.history)[1]
+    assert "overfitted discriminator" not in find_faults(first)
+
+
+def test_vanishing_gradients_are_found_and_are_those_of_the_theory():
+    """Where D(fake) < 0.005, minimax's gradient is a 200th of the other's."""
+    ratios = {}
+    for loss in ("minimax", "non_saturating"):
+        gan = make_vector_gan(loss)
+        set_constant_logit(gan, -5.5)  # sigmoid 0.0041
+        measures = measure_health(gan, (points(), None), None, points(seed=1))
+        ratios[loss] = measures["gradient_ratio"]
+        found = find_faults(measures)
+        assert ("vanishing generator gradient" in found) == (loss == "minimax")
+    assert ratios["non_saturating"] == pytest.approx(1.0)
+    assert ratios["minimax"] < 0.01
+
+
+def test_a_gan_that_trains_well_is_left_in_peace(recwarn):
+    gan = make_vector_gan(rate=0.05)
+    health, _ = watch(gan, points(1024), 8, held_out=points(256, seed=9))
+    assert health.findings == {}
+    assert not [w for w in recwarn if "Epoch" in str(w.message)]
+
+
+def test_a_conditional_gan_takes_labels():
+    from tests.models.test_conditional_gan import data, make
+
+    gan = make("projection_gan")
+    health = TrainingHealth(data(), data(20, seed=1), num=16)
+    gan.fit(*data(), batch_size=16, verbose=0, callbacks=[health])
+    assert len(health.history) == 1
+
+
+def test_every_finding_has_advice():
+    worst = {
+        "real_accuracy": 1.0,
+        "held_out_accuracy": 0.0,
+        "fake_accuracy": 1.0,
+        "gradient_ratio": 0.0,
+        "diversity": 0.0,
+    }
+    assert set(find_faults(worst)) == set(ADVICE)
+
+
+@pytest.mark.parametrize("arguments", [{"num": 1}, {"every": 0}, {"seed": -1}])
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError, match="Received: "):
+        TrainingHealth(points(), **arguments)
+
+
+def test_another_model_or_other_data_is_refused(tmp_path):
+    gan = make_vector_gan()
+    with pytest.raises(ValueError, match="Received: shape"):
+        gan.fit(points(), verbose=0, callbacks=[TrainingHealth(points()[:, :1])])

@@ -1,0 +1,223 @@
+"""Options of `GAN`: losses of every kind, techniques, averaging, clipping."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from kerasgen import losses
+from kerasgen.augmentation import DiffAugment
+from kerasgen.models import GAN
+from kerasgen.penalties import GradientPenalty
+from kerasgen.techniques import FeatureMatching, PullingAway
+from tests import contracts
+from tests.models.tiny_gan import LATENT_DIM, SHAPE, images, make_gan
+
+NAMED = sorted(
+    name
+    for name, value in vars(losses).items()
+    if isinstance(value, losses.AdversarialLoss)
+)
+
+
+def autoencoder():
+    """A discriminator whose output is its input again; its code has a name."""
+    return keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Flatten(),
+            layers.Dense(8, activation="relu", name="code"),
+            layers.Dense(64, activation="tanh"),
+            layers.Reshape(SHAPE),
+        ]
+    )
+
+
+def make(discriminator=None, **arguments):
+    """The tiny GAN, with another discriminator where one is given."""
+    gan = make_gan(**arguments) if discriminator is None else None
+    if gan is None:
+        generator = make_gan().generator
+        gan = GAN(generator, discriminator, LATENT_DIM, seed=1, **arguments)
+        gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01))
+    return gan
+
+
+def weights_of(network):
+    return [ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_every_named_loss_trains_both_players(name):
+    gan = make(autoencoder() if name == "ebgan" else None, loss=name)
+    before = weights_of(gan.generator), weights_of(gan.discriminator)
+    history = gan.fit(images(24), batch_size=8, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    after = weights_of(gan.generator), weights_of(gan.discriminator)
+    for old, new in zip(before, after, strict=True):
+        assert all((a != b).any() for a, b in zip(old[:1], new[:1], strict=True))
+    terms = gan.evaluate(images(10, seed=1), verbose=0, return_dict=True)
+    assert 0 <= terms["real_accuracy"] <= 1 and 0 <= terms["fake_accuracy"] <= 1
+
+
+@pytest.mark.parametrize(
+    ("loss", "discriminator", "message"),
+    [
+        ("ebgan", None, "discriminator is an autoencoder"),
+        ("hinge", autoencoder, "autoencoder returns samples"),
+        ("f_gan_kl", "sigmoid", "last activation bounds"),
+    ],
+)
+def test_a_loss_that_cannot_work_with_its_network_is_refused(
+    loss, discriminator, message
+):
+    if discriminator == "sigmoid":
+        network = keras.Sequential(
+            [
+                keras.Input(SHAPE),
+                layers.Flatten(),
+                layers.Dense(1, activation="sigmoid"),
+            ]
+        )
+    else:
+        network = None if discriminator is None else discriminator()
+    with pytest.raises(ValueError, match=message + "(.|\n)*Received"):
+        make(network, loss=loss)
+
+
+def test_feature_matching_is_the_distance_of_mean_features():
+    gan = make(autoencoder(), loss="ebgan", techniques=[FeatureMatching("code", 3.0)])
+    batch = next(iter_batches(images(8)))
+    z = ops.convert_to_tensor(np.random.default_rng(0).standard_normal((8, LATENT_DIM)))
+    terms = gan.generator_terms(batch, ops.cast(z, "float32"), noise=None)
+    assert list(terms) == ["g_loss", "feature_matching"]
+    code = gan.discriminator.get_layer("code")
+    encode = keras.Model(gan.discriminator.inputs, code.output)
+    fake = gan.generator(z, training=True)
+    means = [ops.convert_to_numpy(encode(x)).mean(axis=0) for x in (batch.x, fake)]
+    expected = 3.0 * np.sum((means[0] - means[1]) ** 2)
+    value = float(ops.convert_to_numpy(terms["feature_matching"]))
+    assert value == pytest.approx(expected, rel=1e-3)
+    # It replaces the adversarial loss.
+    assert float(ops.convert_to_numpy(terms["g_loss"])) == pytest.approx(value)
+
+
+def iter_batches(x):
+    from kerasgen.models import Batch
+
+    model_domain = ops.convert_to_tensor(x.astype("float32") / 127.5 - 1.0)
+    yield Batch(model_domain, None, np.arange(len(x), dtype="int32"))
+
+
+def test_feature_matching_beside_the_loss_adds_to_it():
+    technique = FeatureMatching("code", 1.0, replaces_loss=False)
+    techniques = [technique, PullingAway("code", 0.5)]
+    gan = make(autoencoder(), loss="ebgan", techniques=techniques)
+    batch = next(iter_batches(images(8)))
+    z = ops.convert_to_tensor(
+        np.random.default_rng(0).standard_normal((8, LATENT_DIM)).astype("float32")
+    )
+    terms = gan.generator_terms(batch, z, noise=None)
+    assert list(terms) == ["g_loss", "feature_matching", "pulling_away"]
+    fake = gan.generator(z, training=True)
+    energy = gan.adversarial_loss.score(fake, gan.discriminator(fake, training=True))
+    values = {k: float(ops.convert_to_numpy(v)) for k, v in terms.items()}
+    expected = float(ops.convert_to_numpy(ops.mean(energy)))
+    expected += values["feature_matching"] + values["pulling_away"]
+    assert values["g_loss"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_a_layer_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match="layers of the discriminator.*'nothing'"):
+        make(techniques=[FeatureMatching("nothing")])
+
+
+def test_weights_stay_within_the_clipping_limit():
+    gan = make(loss="wasserstein", weight_clipping=0.05, learning_rates=(0.1, 0.1))
+    gan.fit(images(24), batch_size=8, verbose=0)
+    largest = [np.abs(w).max() for w in weights_of(gan.discriminator)]
+    assert max(largest) == pytest.approx(0.05)
+    assert max(np.abs(w).max() for w in weights_of(gan.generator)) > 0.05
+
+
+def test_historical_averaging_follows_its_formula():
+    """One player's steps by hand: means of all past weights, and the pull to them."""
+    gan = make(historical_averaging=0.5)
+    history = gan.histories["discriminator"]
+    past = [weights_of(gan.discriminator)]
+    for step in range(3):
+        gan.fit(images(8, seed=step), batch_size=8, verbose=0)
+        past.append(weights_of(gan.discriminator))
+        for index, mean in enumerate(history.means):
+            expected = np.mean([weights[index] for weights in past], axis=0)
+            np.testing.assert_allclose(
+                ops.convert_to_numpy(mean), expected, rtol=1e-4, atol=1e-6
+            )
+    distance = sum(
+        np.sum((w - np.mean([p[i] for p in past], axis=0)) ** 2)
+        for i, w in enumerate(past[-1])
+    )
+    penalty = float(ops.convert_to_numpy(history.penalty()))
+    assert penalty == pytest.approx(0.5 * distance, rel=1e-3)
+
+
+def test_historical_averaging_is_logged_and_pulls():
+    """With a heavy weight the players hardly move from where they started."""
+    moved = []
+    for weight in (None, 1e3):
+        gan = make(historical_averaging=weight, learning_rates=(1e-3, 1e-3))
+        start = weights_of(gan.discriminator)
+        logs = gan.fit(images(64), batch_size=8, epochs=6, verbose=0).history
+        end = weights_of(gan.discriminator)
+        moved.append(sum(np.sum((a - b) ** 2) for a, b in zip(start, end, strict=True)))
+        assert ("d_historical" in logs) == (weight is not None)
+        assert ("g_historical" in logs) == (weight is not None)
+    assert moved[1] < 0.5 * moved[0]
+
+
+def test_options_together_keep_the_contract(tmp_path):
+    def make_model():
+        return make_gan(
+            spectral=True,
+            loss="relativistic_average",
+            penalties=[GradientPenalty(2.0)],
+            techniques=[FeatureMatching("flatten", 0.1, replaces_loss=False)],
+            augment=DiffAugment("translation"),
+            historical_averaging=0.1,
+            weight_clipping=0.5,
+            ema_decay=0.9,
+            seed=7,
+            name="mine",
+        )
+
+    gan = make_model()
+    config = gan.get_config()
+    copy = GAN.from_config(json.loads(json.dumps(config)))
+    assert json.dumps(copy.get_config()) == json.dumps(config)
+    x = images(32)
+    gan.fit(x, batch_size=8, verbose=0)
+    gan.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    histories = [m.fit(x, batch_size=8, verbose=0).history for m in (gan, loaded)]
+    assert histories[0] == histories[1]
+    contracts.assert_equal_states(contracts.state_of(gan), contracts.state_of(loaded))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"historical_averaging": 0.0},
+        {"historical_averaging": -1.0},
+        {"weight_clipping": 0.0},
+        {"weight_clipping": np.nan},
+        {"techniques": FeatureMatching("flatten")},
+        {"techniques": [GradientPenalty()]},
+        {"techniques": [FeatureMatching("flatten"), FeatureMatching("flatten", 2.0)]},
+        {"augment": "color"},
+    ],
+)
+def test_bad_options(arguments):
+    with pytest.raises(ValueError, match="Received: "):
+        make_gan(**arguments)

@@ -1,0 +1,87 @@
+"""What the recipes of GANs share: data, optimizers, selection by FID, the card."""
+
+import keras
+
+from kerasgen import callbacks, datasets
+
+from .extractor import extractor_card, load_extractor
+from .runs import GenerativeRun
+from .scoring import SampleScores, check_num_samples
+
+PARAMETERS = {
+    "dataset": "fashion_mnist",
+    "split": "train",
+    "extractor": "features_fashion_mnist",
+    "epochs": 32,
+    "batch_size": 64,
+    "latent_dim": 64,
+    "filters": 32,
+    "learning_rate": 2e-4,
+    "beta_1": 0.5,
+    "ema_decay": 0.999,
+    "num_selection_samples": 10000,
+    "num_test_samples": 10000,
+    "seed": 0,
+}
+QUICK = {
+    "dataset": "digits",
+    "split": "train[:256]",
+    "extractor": "features_digits",
+    "epochs": 1,
+    "filters": 4,
+    "latent_dim": 8,
+    "num_selection_samples": 128,
+    "num_test_samples": 128,
+}
+
+
+def gan_run(p, make_model, description, paper, measure=None):
+    """The run of a GAN.
+
+    Args:
+        p: Parameters; `beta_2` is 0.999 where a recipe has none.
+        make_model: Function of the data that returns a `GAN`, not compiled.
+        description: Of the card, before the dataset's name.
+        paper: Of the card.
+        measure: Function of the parameters, the extractor and the model that returns
+            further metrics of the card; None for none.
+
+    Returns:
+        `GenerativeRun`.
+    """
+    data = datasets.load(
+        p["dataset"], p["split"], batch_size=p["batch_size"], seed=p["seed"]
+    )
+    model = make_model(data)
+    betas = p["beta_1"], p.get("beta_2", 0.999)
+    model.compile(
+        generator_optimizer=keras.optimizers.Adam(p["learning_rate"], *betas),
+        discriminator_optimizer=keras.optimizers.Adam(p["learning_rate"], *betas),
+    )
+    # After the model: it draws initial weights, too.
+    extractor = load_extractor(p["extractor"], data.image_shape)
+    scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
+    num = p["num_selection_samples"]
+    check_num_samples("num_selection_samples", num)
+    selection = callbacks.Evaluate(data.images[:num], extractor, num=num, name="train")
+
+    def measure_all(model):
+        more = {} if measure is None else measure(p, extractor, model)
+        return {**scores.measure(model), **more}
+
+    return GenerativeRun(
+        model=model,
+        data=data,
+        score=selection.names["fid"],
+        measure=measure_all,
+        references=scores.references,
+        card={
+            "description": f"{description} on {p['dataset']}",
+            "family": "implicit",
+            "paper": paper,
+            "dataset": p["dataset"],
+            "split": p["split"],
+            "extractor": extractor_card(extractor),
+        },
+        callbacks=[selection],
+    )
