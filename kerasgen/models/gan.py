@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen import losses
-from kerasgen.models.inputs import check_positive_integer
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.latents import interpolate_latents
 from kerasgen.models.moving_average import MovingAverage
