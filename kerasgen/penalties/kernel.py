@@ -35,6 +35,7 @@ class OrthogonalRegularization(Penalty):
     >>> network = keras.Sequential([keras.Input((3,)), dense])
     >>> x = np.zeros((4, 3), "float32")
     >>> value = OrthogonalRegularization(0.5)(network, x, x, None)
+    >>> value = keras.ops.convert_to_numpy(value)
     >>> round(float(value), 4)  # two entries off the diagonal: 0.5 * (3^2 + 3^2)
     9.0
 
@@ -89,7 +90,7 @@ def _kernel_matrices(network):
     }
     for variable in network.trainable_variables:
         if variable.name.endswith("kernel") and len(variable.shape) >= 2:
-            kernel = ops.cast(variable.value, "float32")
+            kernel = ops.cast(variable, "float32")
             if id(variable) in transposed:
-                kernel = ops.swapaxes(kernel, -1, -2)
+                kernel = ops.moveaxis(kernel, -2, -1)
             yield ops.reshape(kernel, (-1, kernel.shape[-1]))
