@@ -19,6 +19,7 @@ import filelock
 import keras
 import numpy as np
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.files import (
     TEMPORARY_PREFIX,
     check_folder_path,
@@ -26,7 +27,6 @@ from kerasgen.files import (
     temporary_path,
     write_and_sync,
 )
-from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.run_settings import first_difference
 
 FORMAT = 1

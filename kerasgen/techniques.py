@@ -12,7 +12,6 @@ import keras
 from keras import ops
 
 from kerasgen.losses import pulling_away
-from kerasgen.penalties import check_weight
 
 
 class Technique:
@@ -62,7 +61,8 @@ class FeatureMatching(Technique):
 
     def __init__(self, layer, weight=1.0, replaces_loss=True):
         self.layer = layer
-        self.weight = check_weight(weight)
+        check_non_negative("weight", weight)
+        self.weight = float(weight)
         self.replaces_loss = bool(replaces_loss)
         self.layers = (layer,)
 
@@ -100,7 +100,8 @@ class PullingAway(Technique):
 
     def __init__(self, layer, weight=0.1):
         self.layer = layer
-        self.weight = check_weight(weight)
+        check_non_negative("weight", weight)
+        self.weight = float(weight)
         self.layers = (layer,)
 
     def generator_terms(self, real, fake, labels):
@@ -128,7 +129,8 @@ class AuxiliaryClassifier(Technique):
     generator_names = ("g_class_loss",)
 
     def __init__(self, weight=1.0):
-        self.weight = check_weight(weight)
+        check_non_negative("weight", weight)
+        self.weight = float(weight)
 
     def discriminator_terms(self, real, fake, labels):
         losses = (_cross_entropy(side.class_logits, labels) for side in (real, fake))

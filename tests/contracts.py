@@ -18,32 +18,46 @@ def check_layer(
     tmp_path,
     num_categories=None,
     has_mixed_precision=True,
+    surround=lambda layer: [layer],
 ):
     """Checks what every layer of `kerasgen.layers` promises.
 
     Args:
         make_layer: Function without arguments that returns a new layer. No argument
             of its constructor, `name` and `trainable` aside, has its default value.
-        input_shape: Shape of one sample.
+        input_shape: Shape of one sample; a list of shapes for a list of inputs.
         output_shape: Shape of one sample's output.
         tmp_path: Folder for a `.keras` file.
-        num_categories: Where given, inputs are int32 in [0, num_categories).
+        num_categories: Where given, inputs are int32 in [0, num_categories). For a
+            list of inputs, a list of integers, and None for those that are float.
         has_mixed_precision: Whether outputs take the compute dtype of a policy.
+        surround: Function of the layer that returns the list of layers to run in its
+            place, for a layer that needs others around it.
     """
     draw = np.random.RandomState(0)
-    dtype = "float32" if num_categories is None else "int32"
+    is_list = isinstance(input_shape, list)
+    shapes = input_shape if is_list else [input_shape]
+    categories = num_categories if is_list else [num_categories]
 
     def sample(batch_size):
-        shape = (batch_size, *input_shape)
-        if num_categories is None:
-            return draw.standard_normal(shape).astype(dtype)
-        return draw.randint(0, num_categories, shape).astype(dtype)
+        arrays = [
+            draw.standard_normal((batch_size, *shape)).astype("float32")
+            if num is None
+            else draw.randint(0, num, (batch_size, *shape)).astype("int32")
+            for shape, num in zip(shapes, categories, strict=True)
+        ]
+        return arrays if is_list else arrays[0]
 
     def make_model():
-        inputs = keras.Input(input_shape, dtype=dtype)
-        outputs = make_layer()(inputs)
+        inputs = [
+            keras.Input(shape, dtype="float32" if num is None else "int32")
+            for shape, num in zip(shapes, categories, strict=True)
+        ]
+        outputs = inputs if is_list else inputs[0]
+        for layer in surround(make_layer()):
+            outputs = layer(outputs)
         assert tuple(outputs.shape) == (None, *output_shape)
-        return keras.Model(inputs, outputs)
+        return keras.Model(inputs if is_list else inputs[0], outputs)
 
     _check_shapes_and_dtype(make_model(), sample, output_shape)
     if has_mixed_precision:
@@ -59,10 +73,14 @@ def _check_shapes_and_dtype(model, sample, output_shape):
         y = model(x, training=training)
         assert tuple(y.shape) == (3, *output_shape)
         assert keras.backend.standardize_dtype(y.dtype) == "float32"
-    assert tuple(model.layers[-1].compute_output_shape(x.shape)) == tuple(y.shape)
+    shape = [np.shape(a) for a in x] if isinstance(x, list) else np.shape(x)
+    for layer in model.layers:
+        if not isinstance(layer, keras.layers.InputLayer):
+            shape = layer.compute_output_shape(shape)
+    assert tuple(shape) == tuple(y.shape)
     compiled = model.predict(x, verbose=0)
     np.testing.assert_allclose(compiled, ops.convert_to_numpy(y), atol=1e-6)
-    assert model.predict(x[:1], verbose=0).shape == (1, *output_shape)
+    assert model.predict(sample(1), verbose=0).shape == (1, *output_shape)
 
 
 def _check_mixed_precision(make_model, sample):

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "kerasgen"
 # Lower never imports higher.
 LAYERS = [
-    {"_launch", "version", "files", "locations", "seeds", "weights_file"},
+    {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
     {"backend", "random", "datasets", "metrics", "plot", "divergences"},
     {"losses", "penalties", "layers", "likelihoods"},
     {"networks"},

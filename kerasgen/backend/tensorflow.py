@@ -29,7 +29,9 @@ def value_and_grad(loss_fn, variables):
         [v.value for v in variables],
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
-    return (loss, aux), gradients
+    # The gradient of a look-up lists a row once for each use, and Keras's optimizers
+    # square the entries of the list, not their sum.
+    return (loss, aux), [tf.convert_to_tensor(g) for g in gradients]
 
 
 def input_gradient(fn, x):

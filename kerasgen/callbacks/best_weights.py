@@ -6,8 +6,8 @@ import warnings
 import keras
 
 from kerasgen import backend, checkpoint
+from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path
-from kerasgen.models.inputs import check_positive_integer
 
 
 class BestWeights(keras.callbacks.Callback):

@@ -4,8 +4,8 @@ import keras
 import numpy as np
 
 from kerasgen import backend, checkpoint
+from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path, remove_orphans
-from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.run_settings import run_settings
 
 

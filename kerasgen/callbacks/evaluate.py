@@ -6,9 +6,9 @@ import time
 import keras
 
 from kerasgen import seeds
+from kerasgen.arguments import check_positive_integer
 from kerasgen.callbacks.best_weights import BestWeights
 from kerasgen.metrics import Evaluator
-from kerasgen.models.inputs import check_positive_integer
 
 
 class Evaluate(keras.callbacks.Callback):

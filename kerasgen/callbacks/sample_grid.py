@@ -3,8 +3,8 @@
 import keras
 
 from kerasgen import plot, seeds
+from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path, make_folder, remove_orphans
-from kerasgen.models.inputs import check_positive_integer
 
 
 class SampleGrid(keras.callbacks.Callback):

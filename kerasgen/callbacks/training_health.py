@@ -7,10 +7,11 @@ import keras
 import numpy as np
 
 from kerasgen import backend, plot, random, seeds
+from kerasgen.arguments import check_positive_integer
 from kerasgen.callbacks.health_measures import measure_health
 from kerasgen.files import check_folder_path, make_folder
 from kerasgen.models.gan import GAN
-from kerasgen.models.inputs import DataSpec, check_positive_integer
+from kerasgen.models.inputs import DataSpec
 
 STREAM = "health"
 COLLAPSED = 0.1  # diversity of fakes over that of reals

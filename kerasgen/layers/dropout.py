@@ -6,11 +6,12 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen import random, seeds
+from kerasgen import random
+from kerasgen.layers.noise_layer import NoiseLayer
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class Dropout(keras.layers.Layer):
+class Dropout(NoiseLayer):
     """Sets a fraction of the inputs to zero in training, and scales up the rest.
 
     The masks are counter-based noise: a function of the seed, of how often the layer
@@ -48,25 +49,17 @@ class Dropout(keras.layers.Layer):
     """
 
     def __init__(self, rate, seed=None, noise_shape=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(seed, **kwargs)
         is_number = isinstance(rate, numbers.Real) and not isinstance(rate, bool)
         if not is_number or not 0 <= rate < 1:
             raise ValueError(f"`rate` is a float in [0, 1). Received: rate={rate!r}")
         self.rate = float(rate)
-        self._given_seed = seed
-        self._seed = seeds.add_seed(self, seed)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         if any(n is not None and n < 1 for n in self.noise_shape or ()):
             raise ValueError(
                 "`noise_shape` holds None or sizes of at least 1. "
                 f"Received: noise_shape={noise_shape}"
             )
-        self.supports_masking = True
-
-    @property
-    def seed(self):
-        """The seed, given, drawn or loaded: integer in [0, 2**32)."""
-        return seeds.seed_of_word(ops.convert_to_numpy(self._seed))
 
     def build(self, input_shape):
         """Creates the counter of training calls.
@@ -80,14 +73,7 @@ class Dropout(keras.layers.Layer):
                 f"Received: noise_shape={self.noise_shape} for inputs of shape "
                 f"{tuple(input_shape)}"
             )
-        self.step = self.add_weight(
-            shape=(),
-            initializer="zeros",
-            dtype="int32",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="step",
-        )
+        super().build(input_shape)
 
     def call(self, inputs, training=None):
         """Applies dropout where `training` is true, and returns the inputs otherwise.
@@ -101,8 +87,7 @@ class Dropout(keras.layers.Layer):
         """
         if not training or self.rate == 0.0:
             return inputs
-        key = random.key(self._seed.value, "dropout", self.step.value)
-        self.step.assign(self.step.value + 1)
+        key = self.next_key("dropout")
         shape = self._mask_shape(ops.shape(inputs))
         # Not the batch's own size, which is symbolic in a TensorFlow graph.
         if self.noise_shape is not None and self.noise_shape[0] == 1:
@@ -122,15 +107,10 @@ class Dropout(keras.layers.Layer):
             for wanted, size in zip(sizes, input_shape, strict=True)
         )
 
-    def compute_output_shape(self, input_shape):
-        """The shape of the inputs."""
-        return input_shape
-
     def get_config(self):
         """Constructor arguments; a seed that was drawn is saved with the weights."""
         return {
             **super().get_config(),
             "rate": self.rate,
-            "seed": self._given_seed,
             "noise_shape": self.noise_shape,
         }

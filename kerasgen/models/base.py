@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from kerasgen import backend, seeds
+from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.models.feed import Feed, raise_data_errors
-from kerasgen.models.inputs import check_integer, check_positive_integer
 from kerasgen.models.monitor import FitMonitor
 from kerasgen.models.player_training import PlayerTraining
 from kerasgen.models.training_data import (

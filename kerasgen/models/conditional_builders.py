@@ -1,7 +1,7 @@
 """Conditional GANs as functions: networks x loss x techniques of `GAN`."""
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.gan import GAN
-from kerasgen.models.inputs import check_positive_integer
 from kerasgen.networks.conditional import (
     classifying_discriminator,
     concatenation_discriminator,

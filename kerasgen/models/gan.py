@@ -5,6 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen import losses
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.critic import Critic
 from kerasgen.models.gan_checks import (
     check_augment,
@@ -15,7 +16,6 @@ from kerasgen.models.gan_checks import (
     check_techniques,
 )
 from kerasgen.models.historical_average import HistoricalAverage
-from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.latents import interpolate_latents
 from kerasgen.models.moving_average import MovingAverage

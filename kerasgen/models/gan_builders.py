@@ -1,7 +1,7 @@
 """Papers as functions: networks x loss x penalties of `GAN`."""
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.gan import GAN
-from kerasgen.models.inputs import check_positive_integer
 from kerasgen.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kerasgen.penalties import GradientPenalty
 

@@ -162,19 +162,5 @@ def to_uint8(x):
     return np.clip(np.asarray(x) * 127.5 + 128.0, 0.0, 255.0).astype(np.uint8)
 
 
-def check_positive_integer(name, value):
-    """Raises ValueError unless `value` is an integer of at least 1."""
-    check_integer(name, value, 1)
-
-
-def check_integer(name, value, minimum):
-    """Raises ValueError unless `value` is an integer of at least `minimum`."""
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < minimum:
-        raise ValueError(
-            f"`{name}` is an integer >= {minimum}. Received: {name}={value!r}"
-        )
-
-
 def _join(shape):
     return ", ".join(str(size) for size in shape)

@@ -6,8 +6,9 @@ import numpy as np
 from keras import ops
 
 from kerasgen import random, seeds
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.base import GenerativeModel
-from kerasgen.models.inputs import DataSpec, check_positive_integer
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.signatures import Signature, TensorInput
 
 GENERATION_STEP = -2

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.models.inputs import check_positive_integer
+from kerasgen.arguments import check_positive_integer
 
 
 def interpolate_latents(a, b, num_steps, mode, latent_dim):

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen import random, seeds
-from kerasgen.models.inputs import check_positive_integer
+from kerasgen.arguments import check_positive_integer
 
 LIKELIHOOD_STEP = -3
 SAMPLES_AT_ONCE = 10

@@ -4,9 +4,9 @@ import keras
 from keras import ops
 
 from kerasgen import backend, random
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.batch import Batch
 from kerasgen.models.fault_record import FaultRecord, gradient_name
-from kerasgen.models.inputs import check_positive_integer
 from kerasgen.models.player_optimizer import (
     PlayerOptimizer,
     resolve_optimizer,

@@ -6,8 +6,9 @@ import warnings
 import keras
 import numpy as np
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.feed import Feed
-from kerasgen.models.inputs import DataSpec, check_positive_integer
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.sources import is_array, make_source
 
 

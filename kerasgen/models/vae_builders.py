@@ -1,7 +1,7 @@
 """Variational autoencoders with ready networks."""
 
 from kerasgen import likelihoods
-from kerasgen.models.inputs import check_positive_integer
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.vae import VAE
 from kerasgen.networks.autoencoding import (
     conv_decoder,

@@ -58,6 +58,34 @@ def test_assignments_inside_a_loss_last():
         assert int(numpy(count)) == calls
 
 
+@pytest.mark.parametrize(
+    "is_compiled", [False, *[True] * (keras.backend.backend() == "tensorflow")]
+)
+def test_rows_looked_up_twice_count_as_their_sum(is_compiled):
+    """Keras's optimizers on TensorFlow square each use of a row on its own."""
+    table = variable(np.zeros((3, 2)))
+    optimizer = keras.optimizers.Adam(0.1, beta_2=0.75)
+    optimizer.build([table])
+    factors = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], "float32")
+
+    def objective():
+        rows = ops.take(table.value, np.array([1, 1, 2], "int32"), axis=0)
+        return ops.sum(rows * tensor(factors)), ()
+
+    def step():
+        gate = lambda aux, gradients: ops.isfinite(ops.sum(gradients[0]))  # noqa: E731
+        return backend.minimize(objective, optimizer, [table], [], gate)[1]
+
+    if is_compiled:
+        import tensorflow as tf
+
+        step = tf.function(step, jit_compile=True)
+    assert bool(step())
+    gradient = np.array([[0.0, 0.0], [4.0, 6.0], [5.0, 6.0]])
+    velocity = next(v for v in optimizer.variables if "velocity" in v.path)
+    np.testing.assert_allclose(numpy(velocity), 0.25 * gradient**2, rtol=1e-6)
+
+
 def test_input_gradient_is_per_row():
     gradient = backend.input_gradient(lambda x: ops.sum(x**3, axis=1, keepdims=True), X)
     np.testing.assert_allclose(numpy(gradient), 3 * X**2, rtol=1e-6)

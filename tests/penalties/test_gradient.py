@@ -6,7 +6,8 @@ import pytest
 from keras import layers, ops
 
 from kerasgen import backend, random
-from kerasgen.penalties import GradientPenalty, gradient_norm
+from kerasgen.penalties import DRAGAN, R1, R2, GradientPenalty, gradient_norm
+from tests import noise_oracle
 
 NUM_ROWS = 6
 
@@ -67,15 +68,56 @@ def test_points_lie_between_real_and_fake():
     assert values[0] != values[1]
 
 
-def mlp_penalty(weights, points):
-    """Penalty of D(x) = v.tanh(W x + b), in float64."""
+def mlp_gradient_norms(weights, points):
+    """Norms of the gradients of D(x) = v.tanh(W x + b), in float64."""
     kernel, bias, v = weights
     hidden = np.tanh(points @ kernel + bias)
     gradient = ((1 - hidden**2) * v[:, 0]) @ kernel.T
-    return 10.0 * np.mean((np.linalg.norm(gradient, axis=1) - 1) ** 2)
+    return np.linalg.norm(gradient, axis=1)
 
 
-def test_second_derivatives_by_finite_differences():
+def between(real, fake):
+    mix = noise_oracle.uniform(
+        noise_oracle.key(0, "gradient_penalty"), range(NUM_ROWS), (1,)
+    )
+    return real + mix * (fake - real)
+
+
+def around(real, scale):
+    """Reals and the noise of DRAGAN's authors: numpy's std of the whole batch."""
+    draws = noise_oracle.uniform(
+        noise_oracle.key(0, "dragan"), range(NUM_ROWS), (1 + real[0].size,)
+    )
+    perturbed = real + scale * real.std() * draws[:, 1:].reshape(real.shape)
+    share = draws[:, 0].reshape(-1, *(1,) * (real.ndim - 1))
+    return real + share * (perturbed - real)
+
+
+# Penalty: its points, and its value from the norms there.
+ORACLES = {
+    "two_sided": (
+        GradientPenalty(10.0),
+        between,
+        lambda norms: 10.0 * np.mean((norms - 1) ** 2),
+    ),
+    "one_sided": (
+        GradientPenalty(10.0, one_sided=True),
+        between,
+        lambda norms: 10.0 * np.mean(np.maximum(0, norms - 1) ** 2),
+    ),
+    "r1": (R1(3.0), lambda real, fake: real, lambda n: 1.5 * np.mean(n**2)),
+    "r2": (R2(3.0), lambda real, fake: fake, lambda n: 1.5 * np.mean(n**2)),
+    "dragan": (
+        DRAGAN(10.0, scale=0.7),
+        lambda real, fake: around(real, 0.7),
+        lambda norms: 10.0 * np.mean((norms - 1) ** 2),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_second_derivatives_by_finite_differences(name):
+    penalty, points_of, value_of = ORACLES[name]
     network = keras.Sequential(
         [
             keras.Input((4,)),
@@ -83,14 +125,16 @@ def test_second_derivatives_by_finite_differences():
             layers.Dense(1, use_bias=False),
         ]
     )
-    weights = [draw(4, 5, seed=1), draw(5, seed=2), draw(5, 1, seed=3)]
+    weights = [draw(4, 5, seed=1), draw(5, seed=2), draw(5, 1, seed=3) * 0.45]
     network.set_weights(weights)
     real, fake = draw(NUM_ROWS, 4, seed=4), draw(NUM_ROWS, 4, seed=5)
-    value, gradients = value_and_gradients(GradientPenalty(10.0), network, real, fake)
-    mix = ops.convert_to_numpy(make_noise().uniform("gradient_penalty", (1,)))
-    points = (real + mix * (fake - real)).astype("float64")
+    value, gradients = value_and_gradients(penalty, network, real, fake)
+    points = points_of(real.astype("float64"), fake.astype("float64"))
     weights = [w.astype("float64") for w in weights]
-    np.testing.assert_allclose(value, mlp_penalty(weights, points), rtol=1e-5)
+    norms = mlp_gradient_norms(weights, points)
+    # Both sides of 1, where the one-sided penalty has its kink.
+    assert norms.min() < 0.9 and norms.max() > 1.1
+    np.testing.assert_allclose(value, value_of(norms), rtol=1e-5)
     h = 1e-6
     for index, gradient in enumerate(gradients):
         expected = np.zeros(gradient.shape)
@@ -99,7 +143,7 @@ def test_second_derivatives_by_finite_differences():
             for sign in (1, -1):
                 moved = [w.copy() for w in weights]
                 moved[index][position] += sign * h
-                sides.append(mlp_penalty(moved, points))
+                sides.append(value_of(mlp_gradient_norms(moved, points)))
             expected[position] = (sides[0] - sides[1]) / (2 * h)
         scale = np.abs(expected).max()
         np.testing.assert_allclose(gradient / scale, expected / scale, atol=1e-5)
@@ -133,25 +177,48 @@ def test_second_derivatives_of_convolutions():
     np.testing.assert_allclose((sides[0] - sides[1]) / (2 * h), length, rtol=2e-3)
 
 
-def test_gradient_is_finite_where_the_norm_is_zero():
+@pytest.mark.parametrize("name", ORACLES)
+def test_gradient_is_finite_where_the_norm_is_zero(name):
+    penalty, _, value_of = ORACLES[name]
     network = linear_network((3,))
     network.set_weights([np.zeros((3, 1)), np.zeros(1)])
     x = draw(NUM_ROWS, 3)
-    value, gradients = value_and_gradients(GradientPenalty(10.0), network, x, x)
-    np.testing.assert_allclose(value, 10.0, rtol=1e-5)
+    value, gradients = value_and_gradients(penalty, network, x, x)
+    np.testing.assert_allclose(value, value_of(np.zeros(1)), rtol=1e-5)
     for gradient in gradients:
         np.testing.assert_array_equal(gradient, np.zeros_like(gradient))
 
 
-def test_gradient_is_finite_where_all_units_are_dead():
+@pytest.mark.parametrize("name", ORACLES)
+def test_gradient_is_finite_where_all_units_are_dead(name):
+    penalty, _, value_of = ORACLES[name]
     network = keras.Sequential(
         [keras.Input((3,)), layers.Dense(4, activation="relu"), layers.Dense(1)]
     )
     network.set_weights([draw(3, 4), np.full(4, -100.0), draw(4, 1), np.zeros(1)])
     x = draw(NUM_ROWS, 3)
-    value, gradients = value_and_gradients(GradientPenalty(10.0), network, x, x)
-    np.testing.assert_allclose(value, 10.0, rtol=1e-5)
+    value, gradients = value_and_gradients(penalty, network, x, x)
+    np.testing.assert_allclose(value, value_of(np.zeros(1)), rtol=1e-5)
     assert all(np.isfinite(g).all() for g in gradients)
+
+
+def test_dragan_looks_around_images():
+    """D(x) = |x|^2 / 2 has the gradient x, so the penalty shows where it looked."""
+    real = 3.0 + draw(NUM_ROWS, 3, 2, 2)
+    values = []
+    for substep in (0, 1):
+        value = DRAGAN(2.0)(
+            lambda x: ops.sum(x * x, axis=(1, 2, 3)) / 2,
+            real,
+            None,
+            make_noise(),
+            substep,
+        )
+        values.append(float(ops.convert_to_numpy(value)))
+    points = around(real.astype("float64"), 0.5).reshape(NUM_ROWS, -1)
+    expected = 2 * np.mean((np.linalg.norm(points, axis=1) - 1) ** 2)
+    np.testing.assert_allclose(values[0], expected, rtol=1e-5)
+    assert values[0] != values[1]
 
 
 def test_gradient_norm_of_each_sample():
@@ -169,12 +236,30 @@ def test_weight_of_zero_is_off():
     assert not gradients[0].any()
 
 
-@pytest.mark.parametrize("weight", [-1.0, -1e-9, np.nan, np.inf])
-def test_wrong_weight(weight):
+@pytest.mark.parametrize("penalty", [GradientPenalty, R1, R2, DRAGAN])
+@pytest.mark.parametrize("weight", [-1.0, -1e-9, np.nan, np.inf, "10", True])
+def test_wrong_weight(penalty, weight):
     with pytest.raises(ValueError, match="`weight` is .* Received: weight="):
-        GradientPenalty(weight)
+        penalty(weight)
 
 
-def test_config_round_trip():
-    config = keras.saving.serialize_keras_object(GradientPenalty(3.5))
-    assert keras.saving.deserialize_keras_object(config).weight == 3.5
+def test_wrong_scale():
+    with pytest.raises(ValueError, match="`scale` is .* Received: scale="):
+        DRAGAN(scale=-0.5)
+
+
+@pytest.mark.parametrize(
+    ("penalty", "config"),
+    [
+        (GradientPenalty(3.5, one_sided=True), {"weight": 3.5, "one_sided": True}),
+        (R1(3.5), {"weight": 3.5}),
+        (R2(3.5), {"weight": 3.5}),
+        (DRAGAN(3.5, scale=0.2), {"weight": 3.5, "scale": 0.2}),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_config_round_trip(penalty, config):
+    serialized = keras.saving.serialize_keras_object(penalty)
+    copy = keras.saving.deserialize_keras_object(serialized)
+    assert type(copy) is type(penalty)
+    assert copy.get_config() == penalty.get_config() == config

@@ -1,0 +1,29 @@
+"""Checks of arguments, the same words everywhere."""
+
+import math
+import numbers
+
+import numpy as np
+
+
+def check_positive_integer(name, value):
+    """Raises ValueError unless `value` is an integer of at least 1."""
+    check_integer(name, value, 1)
+
+
+def check_integer(name, value, minimum):
+    """Raises ValueError unless `value` is an integer of at least `minimum`."""
+    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not is_integer or value < minimum:
+        raise ValueError(
+            f"`{name}` is an integer >= {minimum}. Received: {name}={value!r}"
+        )
+
+
+def check_non_negative(name, value):
+    """Raises ValueError unless `value` is a finite number >= 0."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0:
+        raise ValueError(
+            f"`{name}` is a finite number >= 0. Received: {name}={value!r}"
+        )
