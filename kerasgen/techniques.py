@@ -11,6 +11,7 @@ whether the generator's terms read real samples; and `discriminator_terms` and
 import keras
 from keras import ops
 
+from kerasgen.arguments import check_non_negative
 from kerasgen.losses import pulling_away
 
 
