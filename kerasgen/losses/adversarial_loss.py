@@ -1,0 +1,116 @@
+"""The pair of losses that a GAN's players minimize, and what it asks of its networks.
+
+Both functions of a pair take `(real_logits, fake_logits)`, float tensors of shape
+(B, ...) with any range, and return a scalar to minimize. A generator's loss ignores the
+real logits except where `needs_real_logits` says otherwise. Each has a form that stays
+finite for logits of at least 1e4 in size.
+"""
+
+import keras
+from keras import ops
+
+from kerasgen.losses.discriminator_head import output_range
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class AdversarialLoss:
+    """A discriminator's and a generator's loss.
+
+    Args:
+        discriminator: Function `(real_logits, fake_logits)` -> scalar tensor.
+        generator: Function `(real_logits, fake_logits)` -> scalar tensor.
+        needs_real_logits: Whether `generator` reads the real logits; where it does
+            not, they may be None.
+
+    Attributes:
+        threshold: Score above which a sample counts as real.
+        head_reason: Why the discriminator's output must not be bounded.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgen import losses
+    >>> zeros = np.zeros((4, 1), "float32")
+    >>> round(float(losses.non_saturating.discriminator(zeros, zeros)), 4)
+    1.3863
+    """
+
+    threshold = 0.0
+    head_reason = "The loss takes logits, any real number."
+
+    def __init__(self, discriminator, generator, needs_real_logits=False):
+        self.discriminator = discriminator
+        self.generator = generator
+        self.needs_real_logits = needs_real_logits
+
+    def score(self, x, output):
+        """What the pair takes for each sample, of the discriminator's output.
+
+        Args:
+            x: float (B, ...), the samples that the discriminator saw.
+            output: float (B, ...), its output.
+
+        Returns:
+            The output as it is; a loss with another kind of discriminator overrides it.
+        """
+        return output
+
+    def accuracies(self, real_scores, fake_scores):
+        """Shares of the samples on the right side of the threshold.
+
+        Args:
+            real_scores: float (B, ...), scores of real samples.
+            fake_scores: float (B, ...), scores of fakes.
+
+        Returns:
+            `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1]. A score
+            at the threshold is right for neither.
+        """
+        real = ops.cast(real_scores > self.threshold, "float32")
+        fake = ops.cast(fake_scores < self.threshold, "float32")
+        return ops.mean(real), ops.mean(fake)
+
+    def check_discriminator(self, network):
+        """Refuses a discriminator that cannot work with this loss.
+
+        Args:
+            network: Built Functional or Sequential `keras.Model` with one output.
+
+        Raises:
+            ValueError: It is an autoencoder, or its last activation bounds its output.
+        """
+        shapes = [tuple(t[0].shape[1:]) for t in (network.inputs, network.outputs)]
+        # Sizes that are not known yet may differ.
+        if shapes[0] == shapes[1] != (1,) and None not in shapes[0]:
+            raise ValueError(
+                "The loss takes logits, and an autoencoder returns samples: end the "
+                "discriminator in one logit, or take loss='ebgan'; logits of single "
+                "pixels need a last Reshape to (num_pixels, 1). Received: "
+                f"{network.name} with an output shaped like its input, {shapes[0]}"
+            )
+        bounds = output_range(network)
+        if bounds is not None:
+            raise ValueError(
+                f"{self.head_reason} The discriminator's last activation bounds its "
+                "output: make its last layer linear (activation=None). Received: "
+                f"{network.name} with outputs from {bounds[0]:g} to {bounds[1]:g} "
+                "where its last activation takes -10000 to 10000"
+            )
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "discriminator": serialize(self.discriminator),
+            "generator": serialize(self.generator),
+            "needs_real_logits": self.needs_real_logits,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        deserialize = keras.saving.deserialize_keras_object
+        return cls(**{key: deserialize(value) for key, value in config.items()})
+
+
+def register(target):
+    """Registers a class or a function of this package for saved models."""
+    return keras.saving.register_keras_serializable(package="kerasgen")(target)
