@@ -96,7 +96,7 @@ def dcgan_discriminator(
     else:
         labels = keras.Input((), dtype="int32", name="labels")
         inputs = [image, labels]
-        head = ProjectionHead(num_classes, spectral_norm=spectral_norm, name="logit")
+        head = ProjectionHead(num_classes, spectral_norm, name="logit")
         logits = head([features, labels])
     logits = layers.Activation("linear", dtype="float32", name="float32_logit")(logits)
     return keras.Model(inputs, logits, name=name)
