@@ -85,10 +85,14 @@ class DistanceBlocks:
             bool array like `scaled`.
         """
         compare = np.less if strict else np.less_equal
-        slack = self._slack(rows, columns)
-        scaled_bounds = (bounds * self._scale**2).astype(scaled.dtype)
-        inside = scaled + slack < scaled_bounds
-        perhaps = scaled - slack <= scaled_bounds
+        x_slack, y_slack = self._x_slack[rows, None], self._y_slack[None, columns]
+        if bounds.shape[1] == 1:
+            slack = x_slack + y_slack.max()
+        else:
+            slack = x_slack.max() + y_slack
+        scaled_bounds = bounds * self._scale**2
+        inside = scaled < (scaled_bounds - slack).astype(scaled.dtype)
+        perhaps = scaled <= (scaled_bounds + slack).astype(scaled.dtype)
         i, j = np.nonzero(inside != perhaps)
         if len(i):
             exact = self.exact(i + rows.start, j + columns.start)
@@ -104,10 +108,6 @@ class DistanceBlocks:
         """
         slack = 2.0 * (self._x_slack[rows] + self._y_slack.max())
         return (scaled - slack) / self._scale**2
-
-    def _slack(self, rows, columns):
-        slack = self._x_slack[rows, None] + self._y_slack[None, columns]
-        return slack.astype(self._left.dtype)
 
 
 def squared_radii(features, k):
