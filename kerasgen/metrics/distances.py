@@ -128,9 +128,9 @@ def squared_radii(features, k):
     for rows, columns, scaled in blocks:
         if rows == columns:
             np.fill_diagonal(scaled, np.inf)
-        _keep_smallest(values, index, rows, columns.start, scaled)
+        _keep_smallest(values[rows], index[rows], scaled, columns.start)
         if rows != columns:
-            _keep_smallest(values, index, columns, rows.start, scaled.T)
+            _keep_smallest(values[columns], index[columns], scaled.T, rows.start)
     own = np.arange(num)
     exact = blocks.exact(own.repeat(kept), index.ravel()).reshape(num, kept)
     radii = np.partition(exact, k - 1, axis=1)[:, k - 1]
@@ -167,17 +167,25 @@ def nearest_neighbors(queries, features):
     return index, blocks.exact(np.arange(len(queries)), index)
 
 
-def _keep_smallest(values, index, rows, offset, squared):
-    """Merges a block into the smallest values so far, and whose they are."""
-    kept = values.shape[1]
-    if squared.shape[1] > kept:
-        best = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
+def _keep_smallest(values, index, squared, offset):
+    """Merges a block into the smallest values so far, and whose they are, in place."""
+    num, kept = values.shape
+    is_smaller = squared < values.max(axis=1).astype(squared.dtype)[:, None]
+    row, column = np.nonzero(is_smaller)
+    if len(row) > num * kept:
+        # The first block of these rows: nothing is known to be small.
+        best = min(kept, squared.shape[1])
+        chosen = np.argpartition(squared, best - 1, axis=1)[:, :best]
+        new_values, new_index = np.take_along_axis(squared, chosen, axis=1), chosen
     else:
-        best = np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
-    both = np.concatenate(
-        [values[rows], np.take_along_axis(squared, best, axis=1)], axis=1
-    )
-    places = np.concatenate([index[rows], best + offset], axis=1)
+        counts = np.bincount(row, minlength=num)
+        place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        new_values = np.full((num, max(counts.max(initial=0), 1)), np.inf)
+        new_index = np.zeros(new_values.shape, "int64")
+        new_values[row, place] = squared[row, column]
+        new_index[row, place] = column
+    both = np.concatenate([values, new_values], axis=1)
+    places = np.concatenate([index, new_index + offset], axis=1)
     order = np.argpartition(both, kept - 1, axis=1)[:, :kept]
-    values[rows] = np.take_along_axis(both, order, axis=1)
-    index[rows] = np.take_along_axis(places, order, axis=1)
+    values[:] = np.take_along_axis(both, order, axis=1)
+    index[:] = np.take_along_axis(places, order, axis=1)
