@@ -9,6 +9,8 @@ import numpy as np
 
 _ROWS = 1024  # distances are computed in blocks of _ROWS x _ROWS
 _VALUES = 2**22  # values of the features that are held at once in float64
+_SMALLEST, _LARGEST = 1e-140, 1e140  # of features; their squares are within float64
+_OUTLIER = 64.0  # squared norm over the median one
 _SPARE = 8  # more neighbors are kept than are asked for, then sorted exactly
 
 
@@ -27,16 +29,24 @@ class DistanceBlocks:
     def __init__(self, x, y=None):
         self.x, self.y = x, x if y is None else y
         self.is_triangle = y is None
-        both_single = self.x.dtype == self.y.dtype == np.float32
-        dtype = np.dtype("float32" if both_single else "float64")
         center = x.mean(axis=0, dtype="float64")
         left, right = x - center, self.y - center
         largest = max(np.abs(left).max(), np.abs(right).max())
+        if largest and not _SMALLEST < largest < _LARGEST:
+            raise ValueError(
+                "Expected features whose squares float64 can hold. "
+                f"Received: values up to {largest:.3g} from their mean"
+            )
         self._scale = 2.0 ** -np.round(np.log2(largest)) if largest else 1.0
         left *= self._scale
         right *= self._scale
         x_norms = np.einsum("ij,ij->i", left, left)
         y_norms = np.einsum("ij,ij->i", right, right)
+        both_single = self.x.dtype == self.y.dtype == np.float32
+        # Beside an outlier float32 could decide next to nothing.
+        norms = np.concatenate([x_norms, y_norms])
+        is_even = norms.max() <= _OUTLIER * np.median(norms)
+        dtype = np.dtype("float32" if both_single and is_even else "float64")
         # An estimate: eight times what as many random roundings come to.
         unit = 8.0 * np.sqrt(x.shape[1] + 2.0) * np.finfo(dtype).eps
         self._x_slack, self._y_slack = unit * x_norms, unit * y_norms
