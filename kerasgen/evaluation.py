@@ -1,10 +1,8 @@
 """Scores a preset or a folder of images against real data, by names."""
 
-import contextlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from kerasgen import datasets, extractors, presets
 from kerasgen.metrics import Evaluator, FrechetStatistics, load_statistics, measures
@@ -30,7 +28,8 @@ def evaluate(
         against: "dataset:split" such as "fashion_mnist:test", a folder of images, or
             a file of statistics (.npz), for FID and IS.
         metrics: List of "fid", "kid", "is", "pr", "dc", "sharpness".
-        num: Samples to generate; of a folder, the first so many in the order of names.
+        num: Samples to generate; of a folder, the first so many in the order in which
+            `datasets.load_folder` reads it, all where there are fewer.
         extractor: Name of a classifier preset, "inception:WEIGHTS" with a path or
             URL#SHA256, or "application:NAME"; None for the classifier of the dataset,
             or the preset that the file of statistics names.
@@ -60,6 +59,12 @@ def evaluate(
     reference, name = _open_reference(against)
     if extractor is None and isinstance(reference, FrechetStatistics):
         extractor = reference.protocol.get("extractor")
+        # A file must not choose what is loaded from elsewhere.
+        if extractor not in presets.list_presets():
+            raise ValueError(
+                "Expected an extractor beside statistics that name none of the zoo. "
+                f"Received: None, for {against} with the extractor {extractor!r}"
+            )
         resize = reference.protocol.get("resize") if resize is None else resize
     network = _open_extractor(extractor, against, resize)
     chosen = [
@@ -150,17 +155,15 @@ def _open_extractor(extractor, against, resize):
 
 
 def _folder_images(path):
-    return np.asarray(datasets.load_folder(path, shuffle=False, **_mode(path)).images)
-
-
-def _mode(path):
-    """Grey images stay grey: a folder that `generate` filled has one channel."""
-    modes = set()
-    for file in path.rglob("*"):
-        if file.is_file():
-            with contextlib.suppress(OSError), Image.open(file) as image:
-                modes.add(image.mode)
-    return {"color_mode": "grayscale" if modes == {"L"} else "rgb"}
+    for split in ("train", "test"):
+        if (path / split).is_dir():
+            raise ValueError(
+                "Expected a folder of images, not of splits; name the split's folder. "
+                f"Received: {path} with {path / split}"
+            )
+    # Grey images stay grey: a folder that `generate` filled has one channel.
+    mode = "grayscale" if datasets.is_grey_folder(path) else "rgb"
+    return np.asarray(datasets.load_folder(path, shuffle=False, color_mode=mode).images)
 
 
 def _dataset_and_split(against):

@@ -55,7 +55,7 @@ def fid_inception(weights, sha256=None, features="2048", resize="tensorflow"):
     network = fid_inception_network()
     if path.read_bytes()[: len(HDF5_MAGIC)] == HDF5_MAGIC:
         networks = {"inception": network}
-        assign_weights(networks, read_weights(path, sha256), path)
+        assign_weights(networks, read_weights(path), path)
     else:
         _assign_torch_weights(network, path)
     return FeatureExtractor(
@@ -100,18 +100,29 @@ def from_application(name, weights="imagenet", input_size=None, resize="clean"):
         `FeatureExtractor` without logits.
 
     Raises:
-        ValueError: There is no such network.
+        ValueError: There is no such network, or it does not take the size.
+        PresetError: The weights cannot be downloaded.
     """
     build = getattr(keras.applications, str(name), None)
     if not inspect.isfunction(build):
         known = [n for n in dir(keras.applications) if n[0].isupper()]
         raise ValueError(f"Expected one of {known}. Received: {name!r}")
-    shape = None if input_size is None else (*input_size, 3)
-    network = build(
-        include_top=False, weights=weights, input_shape=shape, pooling="avg"
-    )
-    if None in network.input_shape[1:3]:
-        raise ValueError(f"Expected an `input_size` for {name}. Received: None")
+    if input_size is None:
+        input_size = build(weights=None).input_shape[1:3]
+    try:
+        network = build(
+            include_top=False,
+            weights=weights,
+            input_shape=(*input_size, 3),
+            pooling="avg",
+        )
+    except Exception as error:
+        # Keras raises a plain Exception where a download fails.
+        if type(error) is not Exception and not isinstance(error, OSError):
+            raise
+        raise PresetError(
+            f"Expected weights={weights!r} of {name} to load. Received: {error}"
+        ) from error
     module = inspect.getmodule(build)
     return FeatureExtractor(
         network,

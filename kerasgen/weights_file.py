@@ -127,7 +127,13 @@ def _read_group(file, name, network, path):
                 f"Expected {variable.path} of shape {tuple(variable.shape)}. "
                 f"Received: shape {dataset.shape} in {path}"
             )
-        arrays.append(np.asarray(dataset))
+        values = np.asarray(dataset)
+        if values.dtype.kind == "f" and not np.isfinite(values).all():
+            raise PresetError(
+                f"Expected finite values of {variable.path}. "
+                f"Received: NaN or infinity in {path}"
+            )
+        arrays.append(values)
     return arrays
 
 

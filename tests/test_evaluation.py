@@ -117,12 +117,37 @@ def test_statistics_of_a_dataset_are_written_and_scored_against(tmp_path):
     assert by_file.scores["fid100_digits_test"].value == pytest.approx(
         by_name.scores["fid100_digits_test"].value, rel=1e-9
     )
-    for key in ("reference_sha256", "generated_sha256", "extractor_digest"):
+    for key in ("generated_sha256", "extractor_digest"):
         assert by_file.protocol[key] == by_name.protocol[key]
+    about = by_file.protocol["reference_protocol"]
+    assert about["reference_sha256"] == by_name.protocol["reference_sha256"]
     with pytest.raises(ValueError, match="ending in .npz. Received"):
         save_statistics("digits:test", tmp_path / "a.npy")
     with pytest.raises(ValueError, match="Expected images. Received: statistics"):
         save_statistics(path, tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("name", ["inception:http://127.0.0.1:9/a#0", "a/folder", None])
+def test_a_file_of_statistics_does_not_choose_what_is_loaded(name, tmp_path):
+    path = tmp_path / "a.npz"
+    metrics.save_statistics(path, np.zeros(64), np.eye(64), 100, extractor=name)
+    with pytest.raises(ValueError, match="Expected an extractor beside.*Received"):
+        evaluate("vae_digits", path, num=10)
+
+
+def test_a_folder_of_splits_is_refused(folder, tmp_path):
+    (tmp_path / "splits").mkdir()
+    folder.rename(tmp_path / "splits" / "train")
+    with pytest.raises(ValueError, match="not of splits.*Received"):
+        evaluate(tmp_path / "splits", "digits:test")
+
+
+def test_what_is_no_image_does_not_decide_the_colours(folder):
+    Image.fromarray(np.zeros((8, 8, 3), "uint8")).save(folder / ".thumb.png")
+    bomb = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + (100_000).to_bytes(4, "big") * 2
+    (folder / "bomb.png").write_bytes(bomb + b"\x08\x02\x00\x00\x00" + bytes(4))
+    with pytest.warns(UserWarning):
+        assert evaluation._folder_images(folder).shape == (50, 8, 8, 1)
 
 
 def test_colours_among_grey_images_are_kept(folder):

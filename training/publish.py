@@ -8,6 +8,7 @@ The second makes the READMEs of the zoo anew and copies nothing.
 
 import argparse
 import json
+import re
 from pathlib import Path
 
 from kerasgen.files import write_atomically
@@ -93,10 +94,26 @@ def _render_metrics(card):
     lines.append("| --- " * (len(titles) + 1) + "|")
     for name, metric in card["metrics"].items():
         std = f" ± {metric['std']}" if "std" in metric else ""
-        others = [str(values.get(name, "")) for values in references.values()]
+        others = [_reference(values, name) for values in references.values()]
         cells = [name, f"{metric['value']}{std}", *others, metric["protocol"]]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _reference(values, name):
+    """A reference's value of a metric; with its own number of samples, if another."""
+    if name in values:
+        return str(values[name])
+    plain = without_number(name)
+    for other, value in values.items():
+        if without_number(other) == plain:
+            return f"{value} ({other})"
+    return ""
+
+
+def without_number(name):
+    """A score's name without its number of samples: "fid_test" of "fid10k_test"."""
+    return re.sub(r"\d+k?_", "_", name, count=1)
 
 
 def _facts(card):

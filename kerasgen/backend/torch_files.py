@@ -1,7 +1,5 @@
 """PyTorch's files of weights, read as data: nothing in them is executed."""
 
-import pickle
-
 from kerasgen.weights_file import PresetError
 
 
@@ -26,21 +24,20 @@ def read_state_dict(path):
         ) from error
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        if isinstance(state, dict):
-            return {
-                str(name): value.detach().to_dense().numpy()
-                for name, value in state.items()
-                if isinstance(value, torch.Tensor)
-            }
-    except (
-        pickle.UnpicklingError,
-        RuntimeError,
-        TypeError,
-        EOFError,
-        OSError,
-    ) as error:
+    # A damaged file can make the reader fail in any way.
+    except Exception as error:
         raise PresetError(
-            f"Expected a PyTorch file of tensors. Received: {path} "
-            f"({(str(error) or type(error).__name__).splitlines()[0]})"
+            "Expected a PyTorch file of tensors and nothing else. "
+            f"Received: {path} ({type(error).__name__})"
         ) from error
-    raise PresetError(f"Expected a dict of tensors. Received: {type(state)}")
+    if not isinstance(state, dict):
+        raise PresetError(f"Expected a dict of tensors. Received: {type(state)}")
+    tensors = {k: v for k, v in state.items() if isinstance(v, torch.Tensor)}
+    for name, value in tensors.items():
+        # A sparse or shared one can take far more memory than the file.
+        if value.layout != torch.strided or not value.is_contiguous():
+            raise PresetError(
+                "Expected dense, contiguous tensors. "
+                f"Received: {name} of layout {value.layout} in {path}"
+            )
+    return {str(name): value.detach().numpy() for name, value in tensors.items()}

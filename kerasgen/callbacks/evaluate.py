@@ -99,6 +99,7 @@ class Evaluate(keras.callbacks.Callback):
             self.best_weights.set_model(model)
 
     def on_train_begin(self, logs=None):
+        self.evaluator.check_shape(self.model.data_shape)
         self._start = time.monotonic()
         self._seconds = 0.0
         if self.best_weights is not None:

@@ -2,7 +2,7 @@
 
 from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.datasets.augmentation import Augmentation
-from kerasgen.datasets.folder import load_folder
+from kerasgen.datasets.folder import is_grey_folder, load_folder
 from kerasgen.datasets.mixtures import gaussian_mixture, grid_centers, ring_centers
 from kerasgen.datasets.named import LOADERS, load
 
@@ -13,6 +13,7 @@ __all__ = [
     "gaussian_mixture",
     "grid_centers",
     "load",
+    "is_grey_folder",
     "load_folder",
     "ring_centers",
 ]

@@ -1,6 +1,7 @@
 """A folder of image files as a dataset."""
 
 import collections
+import contextlib
 import warnings
 from pathlib import Path
 
@@ -145,6 +146,21 @@ def _read_folder(root, image_size, color_mode, crop_to_aspect_ratio, max_pixels)
         owners.append(path.relative_to(root).parts[0] if path.parent != root else None)
     report = _report(root, images, skipped)
     return _to_split(images, owners), report
+
+
+def is_grey_folder(path):
+    """Whether all images of a folder have one channel.
+
+    Args:
+        path: Folder, as `load_folder` takes it.
+    """
+    modes = set()
+    for file in _list_files(Path(path)):
+        if file.suffix.lower() in EXTENSIONS:
+            # What cannot be opened, `load_folder` skips and reports.
+            with contextlib.suppress(Exception), Image.open(file) as image:
+                modes.add(image.mode)
+    return modes == {"L"}
 
 
 def _list_files(root):

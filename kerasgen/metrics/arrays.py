@@ -42,7 +42,8 @@ def check_pair(real, generated, minimum=2):
 
 def check_varied(name, features):
     """Raises ValueError where all rows are equal: a point, not a distribution."""
-    if np.all(features == features[0]):
+    # Row by row: the second one tells, as a rule.
+    if all(np.array_equal(row, features[0]) for row in features[1:]):
         raise ValueError(
             f"{name} must hold features that differ. "
             f"Received: {len(features)} equal rows"

@@ -9,6 +9,8 @@ import numpy as np
 
 _ROWS = 1024  # distances are computed in blocks of _ROWS x _ROWS
 _VALUES = 2**22  # values of the features that are held at once in float64
+_SMALLEST, _LARGEST = 1e-140, 1e140  # of features; their squares are within float64
+_OUTLIER = 64.0  # squared norm over the median one
 _SPARE = 8  # more neighbors are kept than are asked for, then sorted exactly
 
 
@@ -27,16 +29,24 @@ class DistanceBlocks:
     def __init__(self, x, y=None):
         self.x, self.y = x, x if y is None else y
         self.is_triangle = y is None
-        both_single = self.x.dtype == self.y.dtype == np.float32
-        dtype = np.dtype("float32" if both_single else "float64")
         center = x.mean(axis=0, dtype="float64")
         left, right = x - center, self.y - center
         largest = max(np.abs(left).max(), np.abs(right).max())
+        if largest and not _SMALLEST < largest < _LARGEST:
+            raise ValueError(
+                "Expected features whose squares float64 can hold. "
+                f"Received: values up to {largest:.3g} from their mean"
+            )
         self._scale = 2.0 ** -np.round(np.log2(largest)) if largest else 1.0
         left *= self._scale
         right *= self._scale
         x_norms = np.einsum("ij,ij->i", left, left)
         y_norms = np.einsum("ij,ij->i", right, right)
+        both_single = self.x.dtype == self.y.dtype == np.float32
+        # Beside an outlier float32 could decide next to nothing.
+        norms = np.concatenate([x_norms, y_norms])
+        is_even = norms.max() <= _OUTLIER * np.median(norms)
+        dtype = np.dtype("float32" if both_single and is_even else "float64")
         # An estimate: eight times what as many random roundings come to.
         unit = 8.0 * np.sqrt(x.shape[1] + 2.0) * np.finfo(dtype).eps
         self._x_slack, self._y_slack = unit * x_norms, unit * y_norms
@@ -85,10 +95,14 @@ class DistanceBlocks:
             bool array like `scaled`.
         """
         compare = np.less if strict else np.less_equal
-        slack = self._slack(rows, columns)
-        scaled_bounds = (bounds * self._scale**2).astype(scaled.dtype)
-        inside = scaled + slack < scaled_bounds
-        perhaps = scaled - slack <= scaled_bounds
+        x_slack, y_slack = self._x_slack[rows, None], self._y_slack[None, columns]
+        if bounds.shape[1] == 1:
+            slack = x_slack + y_slack.max()
+        else:
+            slack = x_slack.max() + y_slack
+        scaled_bounds = bounds * self._scale**2
+        inside = scaled < (scaled_bounds - slack).astype(scaled.dtype)
+        perhaps = scaled <= (scaled_bounds + slack).astype(scaled.dtype)
         i, j = np.nonzero(inside != perhaps)
         if len(i):
             exact = self.exact(i + rows.start, j + columns.start)
@@ -104,10 +118,6 @@ class DistanceBlocks:
         """
         slack = 2.0 * (self._x_slack[rows] + self._y_slack.max())
         return (scaled - slack) / self._scale**2
-
-    def _slack(self, rows, columns):
-        slack = self._x_slack[rows, None] + self._y_slack[None, columns]
-        return slack.astype(self._left.dtype)
 
 
 def squared_radii(features, k):
@@ -128,9 +138,9 @@ def squared_radii(features, k):
     for rows, columns, scaled in blocks:
         if rows == columns:
             np.fill_diagonal(scaled, np.inf)
-        _keep_smallest(values, index, rows, columns.start, scaled)
+        _keep_smallest(values[rows], index[rows], scaled, columns.start)
         if rows != columns:
-            _keep_smallest(values, index, columns, rows.start, scaled.T)
+            _keep_smallest(values[columns], index[columns], scaled.T, rows.start)
     own = np.arange(num)
     exact = blocks.exact(own.repeat(kept), index.ravel()).reshape(num, kept)
     radii = np.partition(exact, k - 1, axis=1)[:, k - 1]
@@ -167,17 +177,25 @@ def nearest_neighbors(queries, features):
     return index, blocks.exact(np.arange(len(queries)), index)
 
 
-def _keep_smallest(values, index, rows, offset, squared):
-    """Merges a block into the smallest values so far, and whose they are."""
-    kept = values.shape[1]
-    if squared.shape[1] > kept:
-        best = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
+def _keep_smallest(values, index, squared, offset):
+    """Merges a block into the smallest values so far, and whose they are, in place."""
+    num, kept = values.shape
+    is_smaller = squared < values.max(axis=1).astype(squared.dtype)[:, None]
+    row, column = np.nonzero(is_smaller)
+    if len(row) > num * kept:
+        # The first block of these rows: nothing is known to be small.
+        best = min(kept, squared.shape[1])
+        chosen = np.argpartition(squared, best - 1, axis=1)[:, :best]
+        new_values, new_index = np.take_along_axis(squared, chosen, axis=1), chosen
     else:
-        best = np.broadcast_to(np.arange(squared.shape[1]), squared.shape)
-    both = np.concatenate(
-        [values[rows], np.take_along_axis(squared, best, axis=1)], axis=1
-    )
-    places = np.concatenate([index[rows], best + offset], axis=1)
+        counts = np.bincount(row, minlength=num)
+        place = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)
+        new_values = np.full((num, max(counts.max(initial=0), 1)), np.inf)
+        new_index = np.zeros(new_values.shape, "int64")
+        new_values[row, place] = squared[row, column]
+        new_index[row, place] = column
+    both = np.concatenate([values, new_values], axis=1)
+    places = np.concatenate([index, new_index + offset], axis=1)
     order = np.argpartition(both, kept - 1, axis=1)[:, :kept]
-    values[rows] = np.take_along_axis(both, order, axis=1)
-    index[rows] = np.take_along_axis(places, order, axis=1)
+    values[:] = np.take_along_axis(both, order, axis=1)
+    index[:] = np.take_along_axis(places, order, axis=1)

@@ -9,13 +9,14 @@ import numpy as np
 from rich.progress import Progress
 
 from kerasgen.metrics import measures
+from kerasgen.metrics.arrays import check_varied
 from kerasgen.metrics.images import sharpness
 from kerasgen.metrics.moments import Moments
 from kerasgen.metrics.statistics_file import save_statistics
 from kerasgen.version import __version__
 
 # What an evaluation itself writes into the protocol.
-_OURS = {
+_TAKEN = {
     "kerasgen_version",
     "backend",
     "extractor",
@@ -25,12 +26,13 @@ _OURS = {
     "input_size",
     "resize",
     "reference",
+    "reference_protocol",
+    "reference_sha256",
     "verified",
     "num_reference",
     "num_generated",
     "generated_sha256",
 }
-_TAKEN = {*_OURS, "reference_sha256"}
 
 
 class Collected:
@@ -186,15 +188,19 @@ class Evaluator:
         if hasattr(samples, "sigma"):
             self._check_statistics(samples)
             reference = Collected.from_statistics(self.needs, samples)
+            digest = samples.protocol.get("extractor_digest")
             about = {
-                **{k: v for k, v in samples.protocol.items() if k not in _OURS},
-                "verified": samples.verified and self.extractor is not None,
+                "reference_protocol": samples.protocol,
+                "verified": samples.verified
+                and self.extractor is not None
+                and digest == self.extractor.digest,
             }
         else:
             if hasattr(samples, "ndim"):
                 self.check_num(len(samples), "reference")
             reference = self.collect(samples, f"features of {name}")
             self.check_num(reference.num, "reference")
+            _check_varied(reference, self.needs)
             about = {"reference_sha256": reference.sha256}
         _check_names(protocol, _TAKEN)
         self.reference = reference
@@ -282,6 +288,25 @@ class Evaluator:
             **({} if self.extractor is None else self.extractor.protocol),
         }
 
+    def check_shape(self, shape):
+        """Raises ValueError where samples of a shape could not be scored.
+
+        Args:
+            shape: Shape of one sample.
+        """
+        if self.extractor is not None and len(shape) != 3:
+            raise ValueError(
+                f"Expected images for the extractor {self.extractor.name}. "
+                f"Received: samples of shape {tuple(shape)}"
+            )
+        moments = None if self.reference is None else self.reference.moments
+        dimension = None if moments is None else moments.dimension
+        if self.extractor is None and dimension not in (None, *shape):
+            raise ValueError(
+                f"Expected samples of {dimension} values, as the reference has. "
+                f"Received: samples of shape {tuple(shape)}"
+            )
+
     def score_names(self, num):
         """Full names of scores: a dict such as {"fid": "fid10k_test"}.
 
@@ -346,6 +371,18 @@ class Evaluator:
                 "Expected covariances with ddof 1. "
                 f"Received: ddof {statistics.protocol['ddof']}"
             )
+
+
+def _check_varied(reference, needs):
+    """A constant reference has no score; found before any samples are made."""
+    is_constant = "moments" in needs and reference.moments.is_constant
+    if "features" in needs:
+        check_varied("reference", reference.features)
+    if is_constant:
+        raise ValueError(
+            "Expected a reference whose features differ. "
+            f"Received: {reference.num} samples of equal features"
+        )
 
 
 def _check_names(protocol, taken):

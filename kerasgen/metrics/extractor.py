@@ -29,7 +29,7 @@ class FeatureExtractor:
     mode.
 
     Args:
-        network: Functional `keras.Model` from images to anything.
+        network: Functional or Sequential `keras.Model` of images.
         layer: Name of the layer whose output (B, D) are the features; None for the
             network's own output.
         logits_layer: Name of the layer whose output (B, num_classes) are the logits
@@ -48,8 +48,8 @@ class FeatureExtractor:
         protocol: Dict of what a reader needs to repeat a score.
 
     Raises:
-        ValueError: If the network has no such layer, its output is not (B, D), or
-            `preprocess` is no named function.
+        ValueError: If the network is of another kind, has no such layer, its output is
+            not (B, D), or `preprocess` is no named function.
 
     Example:
 
@@ -73,6 +73,7 @@ class FeatureExtractor:
         name=None,
     ):
         check_mode(resize)
+        _check_network(network)
         outputs = [_output(network, layer)]
         if logits_layer is not None:
             outputs.append(_output(network, logits_layer))
@@ -82,14 +83,14 @@ class FeatureExtractor:
         self._preprocess_name = _importable_name(self.preprocess)
         self.name = name or network.name
         self.layer, self.logits_layer = layer, logits_layer
-        *size, self.channels = network.input_shape[1:]
+        *size, self.channels = network.inputs[0].shape[1:]
         self.size = tuple(size) if input_size is None else tuple(input_size)
         if len(self.size) != 2 or None in self.size or self.channels not in (1, 3):
             raise ValueError(
                 "Expected a network on images of a fixed size, or an `input_size`, "
                 f"with 1 or 3 channels. Received: input_shape={network.input_shape}"
             )
-        self._forward = keras.Model(network.input, outputs)
+        self._forward = keras.Model(network.inputs[0], outputs)
         self.dimension = outputs[0].shape[1]
         self.digest = self._digest()
 
@@ -144,7 +145,8 @@ class FeatureExtractor:
             images = resize_images(images, self.size, self.resize)
         if images.shape[3] != self.channels:
             images = np.repeat(images, self.channels, axis=3)
-        x = np.ascontiguousarray(self.preprocess(images), "float32")
+        # A copy: Keras's own functions for it work in place.
+        x = np.ascontiguousarray(self.preprocess(np.array(images)), "float32")
         outputs = self._forward.predict_on_batch(x)
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         return [ops.convert_to_numpy(output).astype("float32") for output in outputs]
@@ -166,10 +168,6 @@ class FeatureExtractor:
 
     def _digest(self):
         sha = hashlib.sha256()
-        described = [
-            [layer.__class__.__name__, _plain(layer.get_config())]
-            for layer in self._forward.layers
-        ]
         how = {
             "layer": self.layer,
             "logits_layer": self.logits_layer,
@@ -177,7 +175,7 @@ class FeatureExtractor:
             "size": self.size,
             "preprocess": self._preprocess_name,
         }
-        sha.update(json.dumps([described, how], sort_keys=True).encode())
+        sha.update(json.dumps([_describe(self._forward), how], sort_keys=True).encode())
         for variable in self.network.weights:
             value = ops.convert_to_numpy(variable)
             sha.update(f"{value.shape}{value.dtype}".encode())
@@ -202,9 +200,18 @@ def _importable_name(function):
     return f"{module}.{name}"
 
 
+def _check_network(network):
+    is_graph = getattr(network, "inputs", None) and getattr(network, "outputs", None)
+    if not is_graph or len(network.inputs) != 1:
+        raise ValueError(
+            "Expected a built Functional or Sequential keras.Model with one input. "
+            f"Received: {network!r}"
+        )
+
+
 def _output(network, layer):
     if layer is None:
-        output = network.output
+        outputs = network.outputs
     else:
         names = [item.name for item in network.layers]
         if layer not in names:
@@ -212,21 +219,42 @@ def _output(network, layer):
                 f"The network must have a layer named {layer!r}. "
                 f"Received: layers {names[-20:]}"
             )
-        output = network.get_layer(layer).output
-    if isinstance(output, list | tuple) or len(output.shape) != 2:
+        outputs = keras.tree.flatten(network.get_layer(layer).output)
+    if len(outputs) != 1 or len(outputs[0].shape) != 2:
         raise ValueError(
             "Features and logits must have shape (B, D). "
-            f"Received: {getattr(output, 'shape', output)} of layer {layer!r}"
+            f"Received: {[tuple(output.shape) for output in outputs]} of {layer!r}"
         )
-    return output
+    return outputs[0]
 
 
-def _plain(config):
-    """A layer's configuration without names, which Keras counts up."""
-    if isinstance(config, dict):
-        return {k: _plain(v) for k, v in sorted(config.items()) if k != "name"}
-    if isinstance(config, list | tuple):
-        return [_plain(value) for value in config]
-    return (
-        config if isinstance(config, str | int | float | bool | None) else str(config)
-    )
+def _describe(network):
+    """The graph as plain values, its layers numbered, since Keras counts up names."""
+    config = keras.saving.serialize_keras_object(network)
+    numbers = {}
+    _number_layers(config, numbers)
+    return _plain(config, numbers)
+
+
+def _number_layers(value, numbers):
+    """Numbers the names of layers, in the order in which the configuration has them."""
+    if isinstance(value, dict):
+        # A policy of dtypes has a name as well.
+        if "class_name" in value and "DTypePolicy" not in value["class_name"]:
+            name = (value.get("config") or {}).get("name")
+            if name is not None:
+                numbers.setdefault(name, f"layer {len(numbers)}")
+        value = [value[key] for key in sorted(value)]
+    if isinstance(value, list | tuple):
+        for item in value:
+            _number_layers(item, numbers)
+
+
+def _plain(value, numbers):
+    if isinstance(value, dict):
+        return {k: _plain(v, numbers) for k, v in value.items() if k != "build_config"}
+    if isinstance(value, list | tuple):
+        return [_plain(item, numbers) for item in value]
+    if isinstance(value, str):
+        return numbers.get(value, value)
+    return value if isinstance(value, int | float | None) else str(value)

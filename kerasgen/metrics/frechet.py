@@ -198,7 +198,14 @@ def frechet_distance(mu1, sigma1, mu2, sigma2):
 
 
 def _distance(difference, traces, trace_sqrt):
-    return max(float(difference @ difference + traces - 2.0 * trace_sqrt), 0.0)
+    with np.errstate(over="ignore"):
+        distance = float(difference @ difference + traces - 2.0 * trace_sqrt)
+    if not np.isfinite(distance):
+        raise ValueError(
+            "Expected means whose squared distance float64 can hold. "
+            f"Received: means that differ by up to {np.abs(difference).max():.3g}"
+        )
+    return max(distance, 0.0)
 
 
 def _trace_sqrt_low_rank(factor1, factor2):

@@ -67,7 +67,8 @@ class KID:
             self.num_subsets,
             self.seed,
         )
-        return {"kid": Score(mean, std, vars(self))}
+        parameters = {name: int(value) for name, value in vars(self).items()}
+        return {"kid": Score(mean, std, parameters)}
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
 """Kernel Inception distance: an unbiased squared MMD with a cubic kernel."""
 
 import numpy as np
-from scipy.linalg import blas
 
 from kerasgen.metrics.arrays import check_count, check_pair, check_varied
 
@@ -66,7 +65,7 @@ def polynomial_mmd(x, y):
     """Unbiased squared MMD of two sets under the kernel `(x.y / D + 1)^3`.
 
     The products of float32 features are float32 where no kernel value is large, the
-    rest is float64: on features of unit size the two differ by about 1e-8.
+    rest is float64: on features of unit size the two differ by about 1e-7.
 
     Args:
         x: float32 or float64 (N, D), N at least 2.
@@ -103,26 +102,22 @@ def _unbiased_mmd(x, y):
 
 
 def _mean_off_diagonal(x):
-    # One triangle is enough: half the work of x @ x.T.
     num, dimension = x.shape
-    rank_k = blas.ssyrk if x.dtype == np.float32 else blas.dsyrk
-    products = rank_k(1.0, x.T, trans=1, lower=0).T
-    lower = _sum_cubes(products, dimension, is_lower_triangle=True)
+    # NumPy computes one triangle of it.
+    products = x @ x.T
     diagonal = np.diagonal(products).astype("float64") / dimension + 1.0
-    return 2.0 * (lower - np.sum(diagonal**3)) / (num * (num - 1))
+    total = _sum_cubes(products, dimension) - np.sum(diagonal**3)
+    return total / (num * (num - 1))
 
 
-def _sum_cubes(products, dimension, is_lower_triangle=False):
+def _sum_cubes(products, dimension):
     """Sum of `(p / D + 1)^3`, over few rows at once, which stay in the cache."""
     total = 0.0
     for start in range(0, len(products), _ROWS):
-        stop = min(start + _ROWS, len(products))
-        part = products[start:stop, : stop if is_lower_triangle else None]
-        kernel = np.multiply(part, 1.0 / dimension, dtype="float64").ravel()
+        kernel = products[start : start + _ROWS].astype("float64")
+        kernel /= dimension
         kernel += 1.0
-        total += float(np.dot(kernel * kernel, kernel))
-        if is_lower_triangle:
-            # The zeros above the diagonal count 1 each.
-            num = stop - start
-            total -= num * (num - 1) / 2
+        cubes = kernel * kernel
+        cubes *= kernel
+        total += float(cubes.sum())
     return total

@@ -72,6 +72,11 @@ def save_statistics(path, mu, sigma, num, **protocol):
     if path.suffix != ".npz":
         raise ValueError(f"path must end in .npz. Received: {path}")
     mu, sigma = check_gaussian("", mu, sigma)
+    _check_semi_definite(sigma)
+    if len(mu) > MAX_DIMENSION:
+        raise ValueError(
+            f"Expected at most {MAX_DIMENSION} features. Received: {len(mu)}"
+        )
     if num < 2:
         raise ValueError(f"num must be at least 2. Received: num={num}")
     if _RESERVED & protocol.keys():
@@ -122,15 +127,22 @@ def load_statistics(path):
         mu, sigma = check_gaussian("", arrays["mu"], arrays["sigma"])
     except (TypeError, ValueError) as error:
         raise StatisticsError(f"{path}: {error}") from error
-    smallest, largest = np.linalg.eigvalsh(sigma)[[0, -1]]
-    if smallest < -1e-6 * max(largest, 0.0) or largest < 0.0:
-        raise StatisticsError(
-            f"{path}: sigma must be positive semi-definite. Received: smallest "
-            f"eigenvalue {smallest:.3g}, largest {largest:.3g}"
-        )
+    try:
+        _check_semi_definite(sigma)
+    except ValueError as error:
+        raise StatisticsError(f"{path}: {error}") from error
     if set(arrays) == _TTUR:
         return FrechetStatistics(mu, sigma, verified=False)
     return _ours(path, mu, sigma, arrays)
+
+
+def _check_semi_definite(sigma):
+    smallest, largest = np.linalg.eigvalsh(sigma)[[0, -1]]
+    if smallest < -1e-6 * max(largest, 0.0) or largest < 0.0:
+        raise ValueError(
+            "sigma must be positive semi-definite. Received: smallest eigenvalue "
+            f"{smallest:.3g}, largest {largest:.3g}"
+        )
 
 
 def _ours(path, mu, sigma, arrays):
@@ -166,6 +178,8 @@ def _read_arrays(path):
                 f"found {sorted(names)[:10]}"
             )
         for info in archive.infolist():
+            if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                raise ValueError(f"{info.filename} is compressed in another way")
             if info.file_size > MAX_MEMBER_BYTES:
                 raise ValueError(f"{info.filename} holds {info.file_size} bytes")
             with archive.open(info) as member:

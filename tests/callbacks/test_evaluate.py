@@ -104,6 +104,20 @@ def test_bad_arguments(arguments, message):
         Evaluate(DATA, **arguments)
 
 
+def test_a_reference_of_another_kind_is_refused_before_training():
+    from kerasgen import extractors
+
+    network = extractors.from_classifier_preset("features_digits")
+    images = np.random.RandomState(0).randint(0, 256, (20, 8, 8, 1)).astype("uint8")
+    for scores in (Evaluate(images, network, num=50), Evaluate(DATA[:, :2], num=50)):
+        vae = make_vae()
+        before = vae.get_weights()
+        with pytest.raises(ValueError, match="Received: samples of shape"):
+            vae.fit(DATA, verbose=0, callbacks=[scores])
+        for old, new in zip(before, vae.get_weights(), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+
 def test_too_few_samples_are_refused_before_training():
     with pytest.raises(ValueError, match="subset_size=60.*Received: 50"):
         Evaluate(DATA, metrics=[measures.KID(60, 2)], num=50)

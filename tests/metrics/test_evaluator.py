@@ -192,6 +192,25 @@ def test_statistics_of_another_kind_are_refused(extractor):
         evaluator.set_reference(FrechetStatistics(*statistics(x), 70, {"ddof": 0}))
 
 
+def test_statistics_that_name_no_extractor_are_not_verified(extractor, images):
+    x = extractor(images[0]).features
+    evaluator = Evaluator(extractor, ["fid"])
+    evaluator.set_reference(FrechetStatistics(*statistics(x), 70))
+    assert evaluator.evaluate(images[1]).protocol["verified"] is False
+
+
+@pytest.mark.parametrize("metric", ["fid", "pr"])
+def test_a_constant_reference_is_refused_at_once(metric):
+    with pytest.raises(ValueError, match="differ.*Received: 30"):
+        Evaluator(None, [metric]).set_reference(np.full((30, 4), 0.1, "float32"))
+
+
+def test_a_report_of_numpy_numbers_is_plain(extractor, images):
+    evaluator = Evaluator(extractor, [measures.KID(np.int64(30), np.int64(2))])
+    evaluator.set_reference(images[0])
+    json.dumps(evaluator.evaluate(images[1]).to_json())
+
+
 def test_a_saved_reference_scores_like_the_images(extractor, images, tmp_path):
     evaluator = Evaluator(extractor, ["fid"])
     with pytest.raises(ValueError, match="Expected a reference"):
@@ -206,8 +225,12 @@ def test_a_saved_reference_scores_like_the_images(extractor, images, tmp_path):
     assert by_file.scores["fid60_test"].value == pytest.approx(
         by_images.scores["fid60_test"].value, rel=1e-9
     )
-    same = by_images.protocol | {"split": "all", "verified": True, "ddof": 1}
-    assert by_file.protocol == same
+    about = by_file.protocol.pop("reference_protocol")
+    assert by_file.protocol.pop("verified") is True
+    assert (about["split"], about["dataset"], about["ddof"]) == ("all", "noise", 1)
+    digest = by_images.protocol["reference_sha256"]
+    assert about["reference_sha256"] == digest
+    assert by_file.protocol.items() <= by_images.protocol.items()
 
 
 def test_memorization_of_copies(extractor, images):

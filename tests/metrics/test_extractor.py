@@ -12,6 +12,7 @@ from kerasgen import extractors
 from kerasgen.metrics import FeatureExtractor, resize_images
 from kerasgen.metrics.resize import MODES
 from kerasgen.presets import preset_card
+from kerasgen.weights_file import PresetError
 from tests.metrics import golden
 
 
@@ -123,6 +124,61 @@ class TestFeatureExtractor:
         assert len(digests) == 6
         assert FeatureExtractor(small_network()).digest in digests
 
+    def test_digest_tells_graphs_of_the_same_layers_apart(self):
+        def build(is_chain):
+            keras.utils.set_random_seed(0)
+            image = keras.Input((8, 8, 3))
+            a = layers.Dense(4, name="a")(layers.GlobalAveragePooling2D()(image))
+            b = layers.Dense(4, name="b")(a)
+            c = layers.Dense(4, name="c")(b if is_chain else a)
+            return keras.Model(image, layers.Concatenate()([a, b, c]))
+
+        digests = [FeatureExtractor(build(chain)).digest for chain in (True, False)]
+        assert digests[0] != digests[1]
+
+    def test_digest_of_a_nested_network_does_not_depend_on_counted_names(self):
+        def build():
+            keras.utils.set_random_seed(0)
+            inner_image = keras.Input((8, 8, 3))
+            x = layers.Activation("relu")(layers.Conv2D(4, 3)(inner_image))
+            inner = keras.Model(inner_image, layers.GlobalMaxPooling2D()(x))
+            image = keras.Input((8, 8, 3))
+            return keras.Model(image, layers.Dense(5)(inner(image)))
+
+        assert FeatureExtractor(build()).digest == FeatureExtractor(build()).digest
+
+    def test_sequential_networks_are_extractors(self, images):
+        keras.utils.set_random_seed(0)
+        network = keras.Sequential(
+            [
+                keras.Input((16, 16, 3)),
+                layers.Conv2D(4, 3),
+                layers.GlobalAveragePooling2D(name="pool"),
+                layers.Dense(2, name="logits"),
+            ]
+        )
+        features, logits = FeatureExtractor(network, "pool", "logits")(images)
+        assert features.shape == (3, 4) and logits.shape == (3, 2)
+
+    def test_other_networks_are_refused(self):
+        class Own(keras.Model):
+            def call(self, x):
+                return x
+
+        image = keras.Input((8, 8, 3))
+        two = keras.Model([image, keras.Input((2,))], layers.Flatten()(image))
+        for network in (Own(), two, keras.Sequential([layers.Dense(2)])):
+            with pytest.raises(ValueError, match="Functional or Sequential.*Received"):
+                FeatureExtractor(network)
+
+    def test_forward_leaves_its_argument_as_it_is(self):
+        extractor = extractors.from_application(
+            "MobileNetV2", weights=None, input_size=(32, 32)
+        )
+        x = np.full((2, 32, 32, 3), 200.0, "float32")
+        extractor.forward(x)
+        assert (x == 200.0).all()
+
     def test_digest_is_that_of_the_card_on_every_backend(self):
         extractor = extractors.from_classifier_preset("features_digits")
         card = preset_card("vae_digits")
@@ -165,6 +221,16 @@ def test_application_backbone(images):
     assert "mobilenet_v2.preprocess_input" in extractor.preprocess.__module__ + (
         f".{extractor.preprocess.__name__}"
     )
+
+
+def test_application_backbone_at_its_own_size():
+    extractor = extractors.from_application("MobileNetV2", weights=None)
+    assert extractor.size == (224, 224)
+
+
+def test_weights_that_cannot_be_had_are_one_error(tmp_path):
+    with pytest.raises((PresetError, ValueError), match="Received"):
+        extractors.from_application("MobileNetV2", weights=str(tmp_path / "no.h5"))
 
 
 def test_unknown_application():

@@ -6,6 +6,7 @@ import http.server
 import pickle
 import threading
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -164,6 +165,30 @@ class Gadget:
 
     def __reduce__(self):
         return (open, (self.path, "w"))
+
+
+def test_other_files_are_refused_in_one_way(tmp_path):
+    path = tmp_path / "a.pth"
+    place = torch.zeros(2, 1, dtype=int)
+    sparse = torch.sparse_coo_tensor(place, [1.0], (9000, 9000), check_invariants=True)
+    torch.save({"fc.weight": sparse}, tmp_path / "sparse.pth")
+    contents = [b"hello world, not a pickle", b"PK", b"\x80\x02}", b""]
+    contents.append((tmp_path / "sparse.pth").read_bytes())
+    for content in contents:
+        path.write_bytes(content)
+        with pytest.raises(PresetError, match="Received: ") as raised:
+            extractors.fid_inception(path)
+        assert "weights_only" not in str(raised.value)
+
+
+def test_converted_weights_that_are_not_finite_are_refused(file, tmp_path):
+    target = tmp_path / "inception.weights.h5"
+    digest = extractors.convert_inception_weights(file, target)
+    assert extractors.fid_inception(target, digest.upper())
+    with h5py.File(target, "r+") as weights:
+        weights["inception/0000"][...] = np.nan
+    with pytest.raises(PresetError, match="finite values.*Received"):
+        extractors.fid_inception(target)
 
 
 def test_a_pickle_that_runs_code_is_refused(tmp_path):

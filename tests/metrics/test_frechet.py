@@ -129,6 +129,12 @@ def test_features_too_large_to_square_are_refused(features):
             fid(x, y)
 
 
+def test_means_too_far_apart_are_refused():
+    zeros, far, eye = np.zeros(2), np.full(2, 1e200), np.eye(2)
+    with pytest.raises(ValueError, match="float64 can hold. Received: means"):
+        frechet_distance(zeros, eye, far, eye)
+
+
 class TestDegenerateCovariance:
     @pytest.mark.parametrize("num", [5, 100])
     def test_constant_real_features_are_refused(self, features, num):

@@ -102,6 +102,25 @@ def test_many_equal_float32_samples():
     assert distances.squared_radii(x, 20).tolist() == [2.0] * 60
 
 
+@pytest.mark.parametrize("scale", [1e-170, 1e160])
+def test_squares_beyond_float64_are_refused(scale):
+    r = np.random.RandomState(1)
+    x, y = r.randn(50, 4) * scale, r.randn(50, 4) * scale
+    for function in (precision_recall, density_coverage):
+        with pytest.raises(ValueError, match="float64 can hold. Received"):
+            function(x, y)
+
+
+def test_an_outlier_makes_blocks_of_float64():
+    r = np.random.RandomState(1)
+    x, y = (r.randn(60, 8).astype("float32") for _ in range(2))
+    assert distances.DistanceBlocks(x, y)._left.dtype == np.float32
+    x[7] *= 100.0
+    assert distances.DistanceBlocks(x, y)._left.dtype == np.float64
+    found = *precision_recall(x, y, 3), *density_coverage(x, y, 3)
+    assert found == pytest.approx(brute_force(x, y, 3), rel=1e-12)
+
+
 def test_large_offsets_do_not_cancel():
     r = np.random.RandomState(1)
     x, y = r.randn(50, 4), r.randn(50, 4)

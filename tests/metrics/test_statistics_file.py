@@ -150,6 +150,25 @@ def test_a_cut_file_is_refused(file):
         load_statistics(file)
 
 
+@pytest.mark.parametrize("method", [zipfile.ZIP_LZMA, zipfile.ZIP_BZIP2])
+def test_other_compressions_are_refused(method, file):
+    arrays = parts(file)
+    with zipfile.ZipFile(file, "w", method) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.save(member, array)
+            archive.writestr(f"{name}.npy", member.getvalue())
+    with pytest.raises(StatisticsError, match="compressed in another way"):
+        load_statistics(file)
+
+
+def test_what_cannot_be_loaded_is_not_written(tmp_path, gaussian):
+    mu, sigma, num = gaussian
+    with pytest.raises(ValueError, match="positive semi-definite"):
+        save_statistics(tmp_path / "a.npz", mu, -sigma, num)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_header_that_announces_a_terabyte_is_refused(tmp_path, gaussian):
     header = io.BytesIO()
     np.lib.format.write_array_header_1_0(
