@@ -30,7 +30,9 @@ def measure_health(gan, real, held_out, latents):
         of two fakes over that of two reals; `layers`, dict of player and layer to the
         gradient norm of its weights.
     """
-    x, labels = real
+    x, labels = map(_to_tensor, real)
+    held_out = None if held_out is None else [*map(_to_tensor, held_out)]
+    latents = _to_tensor(latents)
     fake = _fakes(gan, latents, labels)
     scores = {name: _scores(gan, s, labels) for name, s in (("x", x), ("fake", fake))}
     accuracies = gan.adversarial_loss.accuracies(scores["x"], scores["fake"])
@@ -65,8 +67,7 @@ def measure_health(gan, real, held_out, latents):
 
 
 def _fakes(gan, latents, labels):
-    z = ops.convert_to_tensor(latents)
-    return gan.decode(z, use_ema=False, labels=labels)
+    return gan.decode(latents, use_ema=False, labels=labels)
 
 
 def _scores(gan, x, labels):
@@ -94,7 +95,7 @@ def _layer_norms(gan, player, x, labels, latents, loss):
 
 
 def _lipschitz(gan, x, fake, labels):
-    middle = 0.5 * (ops.convert_to_tensor(x) + fake)
+    middle = 0.5 * (x + fake)
     norms = [
         gradient_norm(lambda points: _scores(gan, points, labels), points)
         for points in (x, fake, middle)
@@ -109,6 +110,10 @@ def _mean_distance(samples):
 
 def _norm(values):
     return float(np.sqrt(sum(value**2 for value in values)))
+
+
+def _to_tensor(array):
+    return None if array is None else ops.convert_to_tensor(array)
 
 
 def _number(tensor):

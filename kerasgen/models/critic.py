@@ -32,16 +32,17 @@ class Critic:
     """
 
     def __init__(self, network, loss, layers=()):
-        known = [layer.name for layer in network.layers]
-        missing = [name for name in layers if name not in known]
+        made = _tensors_by_layer(network)
+        missing = [name for name in layers if name not in made]
         if missing:
             raise ValueError(
-                f"Expected layers of the discriminator {known}. Received: {missing}"
+                "Expected layers that the discriminator's output depends on: "
+                f"{sorted(made)}. Received: {missing}"
             )
         self.network = network
         self.loss = loss
         self.layers = tuple(dict.fromkeys(layers))
-        features = [network.get_layer(name).output for name in self.layers]
+        features = [made[name] for name in self.layers]
         self._num_heads = len(network.outputs)
         self._takes_labels = len(network.inputs) == 2
         self._forward = network
@@ -73,6 +74,22 @@ class Critic:
     def given(self, labels):
         """The logits as a function of samples alone, for penalties."""
         return _GivenLabels(self, labels)
+
+
+def _tensors_by_layer(network):
+    """Dict of layer name to its symbolic output on the way to the network's outputs.
+
+    Not `layer.output`: a network that was loaded has the nodes of an earlier build too,
+    through which the layers would run twice.
+    """
+    made, stack = {}, list(network.outputs)
+    while stack:
+        tensor = stack.pop()
+        layer, node_index, _ = tensor._keras_history
+        if layer.name not in made:
+            made[layer.name] = tensor
+            stack += layer._inbound_nodes[node_index].input_tensors
+    return made
 
 
 class _GivenLabels:

@@ -6,8 +6,10 @@ import pytest
 from keras import layers, ops
 
 from kerasgen import backend, losses, models, random
+from kerasgen.augmentation import DiffAugment
 from kerasgen.models import GAN
 from kerasgen.penalties import GradientPenalty
+from kerasgen.techniques import FeatureMatching
 from tests import contracts
 from tests.models.tiny_gan import LATENT_DIM, SHAPE, images, make_gan
 
@@ -31,13 +33,18 @@ def test_contract(tmp_path):
             spectral=True,
             loss="hinge",
             penalties=[GradientPenalty(2.0)],
+            techniques=[FeatureMatching("features", 0.1, replaces_loss=False)],
+            augment=DiffAugment("translation"),
+            historical_averaging=0.1,
+            weight_clipping=0.5,
             discriminator_steps=2,
             ema_decay=0.9,
             seed=7,
             name="mine",
         )
 
-    contracts.check_model(make_model, images(40), tmp_path)
+    # Labels: tests/models/test_conditional_gan.py.
+    contracts.check_model(make_model, images(40), tmp_path, ["num_classes"])
 
 
 def test_each_discriminator_step_sees_fresh_data():

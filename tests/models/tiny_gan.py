@@ -37,7 +37,7 @@ def make_gan(
             keras.Input(SHAPE),
             layers.Flatten(),
             wrap(layers.Dense(8)),
-            layers.LeakyReLU(),
+            layers.LeakyReLU(name="features"),
             Dropout(0.2, seed=0),
             layers.Dense(1),
         ]
