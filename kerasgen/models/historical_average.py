@@ -27,7 +27,8 @@ class HistoricalAverage(keras.layers.Layer):
             for index, variable in enumerate(network.trainable_variables)
         ]
         for mean, variable in zip(self.means, network.trainable_variables, strict=True):
-            mean.assign(variable)
+            # By its values: JAX would share the buffer, and donate it twice.
+            mean.assign(ops.convert_to_numpy(variable))
         # A function, so that Keras does not adopt the network's variables here.
         self._sources = lambda: network.trainable_variables
         self.built = True

@@ -17,10 +17,10 @@ DRAWN = -1  # the label of a sample whose class is drawn
 
 
 class LatentModel(GenerativeModel):
-    """Base of models with a `latent_dim` and `decode(z, use_ema, labels)`.
+    """Base of models with a `latent_dim` and `decode(z, use_ema)`.
 
-    `decode` maps latents, float32 (B, latent_dim), and int32 labels (B,) where the
-    model is conditional, to samples in the model domain.
+    `decode` maps latents, float32 (B, latent_dim), to samples in the model domain. That
+    of a conditional model takes int32 labels (B,) as a third argument.
     """
 
     def generate(
@@ -136,7 +136,9 @@ class LatentModel(GenerativeModel):
 
     def decode_tensor(self, z, labels=None, use_ema=True):
         """Latents to the data domain, tensors to tensors, for graphs."""
-        return self.to_data_domain(self.decode(z, use_ema, labels))
+        # A model without labels may leave them out of its `decode`.
+        given = () if labels is None else (labels,)
+        return self.to_data_domain(self.decode(z, use_ema, *given))
 
     def sample_latents(self, noise):
         """Latents from the prior: float32 (B, latent_dim), standard normal."""

@@ -141,7 +141,7 @@ class VAE(EncodingModel):
         mean, _ = self.posterior(self.to_model_domain(x), training)
         return self.likelihood.mean(self.decoder(mean, training=training))
 
-    def decode(self, z, use_ema=True, labels=None):
+    def decode(self, z, use_ema=True):
         return self.likelihood.mean(self.decoder(z, training=False))
 
     def elbo(self, x, num_samples=1, seed=0, value_range=None):
