@@ -161,8 +161,11 @@ def test_an_overfitted_discriminator_is_found():
         lambda: gan.fit(train, batch_size=64, epochs=60, verbose=0, callbacks=[health])
     )
     assert any("by heart: try DiffAugment" in message for message in messages)
-    first = dict(health.history)[1]
-    assert "overfitted discriminator" not in find_faults(first)
+    first, last = (
+        measures["real_accuracy"] - measures["held_out_accuracy"]
+        for _, measures in (health.history[0], health.history[-1])
+    )
+    assert last > 0.3 and first < 0.7 * last
 
 
 def test_vanishing_gradients_are_found_and_are_those_of_the_theory():
