@@ -35,12 +35,13 @@ QUICK = {
 }
 
 
-def gan_run(p, make_model, description, paper, measure=None):
+def gan_run(p, builder, description, paper, measure=None):
     """The run of a GAN.
 
     Args:
         p: Parameters; `beta_2` is 0.999 where a recipe has none.
-        make_model: Function of the data that returns a `GAN`, not compiled.
+        builder: Function of `kerasgen.models`. One that is conditional takes the number
+            of classes, and `measure` is given.
         description: Of the card, before the dataset's name.
         paper: Of the card.
         measure: Function of the parameters, the extractor and the model that returns
@@ -52,7 +53,15 @@ def gan_run(p, make_model, description, paper, measure=None):
     data = datasets.load(
         p["dataset"], p["split"], batch_size=p["batch_size"], seed=p["seed"]
     )
-    model = make_model(data)
+    classes = {} if measure is None else {"num_classes": data.num_classes}
+    model = builder(
+        data.image_shape,
+        latent_dim=p["latent_dim"],
+        filters=p["filters"],
+        ema_decay=p["ema_decay"],
+        seed=p["seed"],
+        **classes,
+    )
     betas = p["beta_1"], p.get("beta_2", 0.999)
     model.compile(
         generator_optimizer=keras.optimizers.Adam(p["learning_rate"], *betas),

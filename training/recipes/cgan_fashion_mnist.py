@@ -19,20 +19,9 @@ QUICK = {**gans.QUICK}
 
 def build(p):
     """The run of these parameters."""
-
-    def make_model(data):
-        return models.projection_gan(
-            data.image_shape,
-            num_classes=data.num_classes,
-            latent_dim=p["latent_dim"],
-            filters=p["filters"],
-            ema_decay=p["ema_decay"],
-            seed=p["seed"],
-        )
-
     return gans.gan_run(
         p,
-        make_model,
+        models.projection_gan,
         "GAN with a projection discriminator, conditional on 10 classes,",
         "Miyato and Koyama 2018, arXiv:1802.05637",
         measure_classes,

@@ -16,16 +16,9 @@ QUICK = {**gans.QUICK}
 
 def build(p):
     """The run of these parameters."""
-
-    def make_model(data):
-        return models.dcgan(
-            data.image_shape,
-            latent_dim=p["latent_dim"],
-            filters=p["filters"],
-            ema_decay=p["ema_decay"],
-            seed=p["seed"],
-        )
-
     return gans.gan_run(
-        p, make_model, "DCGAN, unconditional,", "Radford et al. 2016, arXiv:1511.06434"
+        p,
+        models.dcgan,
+        "DCGAN, unconditional,",
+        "Radford et al. 2016, arXiv:1511.06434",
     )

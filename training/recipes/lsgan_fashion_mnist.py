@@ -16,16 +16,6 @@ QUICK = {**gans.QUICK}
 
 def build(p):
     """The run of these parameters."""
-
-    def make_model(data):
-        return models.lsgan(
-            data.image_shape,
-            latent_dim=p["latent_dim"],
-            filters=p["filters"],
-            ema_decay=p["ema_decay"],
-            seed=p["seed"],
-        )
-
     return gans.gan_run(
-        p, make_model, "LSGAN, unconditional,", "Mao et al. 2017, arXiv:1611.04076"
+        p, models.lsgan, "LSGAN, unconditional,", "Mao et al. 2017, arXiv:1611.04076"
     )

@@ -16,19 +16,9 @@ QUICK = {**gans.QUICK}
 
 def build(p):
     """The run of these parameters."""
-
-    def make_model(data):
-        return models.sngan(
-            data.image_shape,
-            latent_dim=p["latent_dim"],
-            filters=p["filters"],
-            ema_decay=p["ema_decay"],
-            seed=p["seed"],
-        )
-
     return gans.gan_run(
         p,
-        make_model,
+        models.sngan,
         "SNGAN with the hinge loss, unconditional,",
         "Miyato et al. 2018, arXiv:1802.05957",
     )

@@ -23,19 +23,9 @@ QUICK = {**gans.QUICK}
 
 def build(p):
     """The run of these parameters."""
-
-    def make_model(data):
-        return models.wgan_gp(
-            data.image_shape,
-            latent_dim=p["latent_dim"],
-            filters=p["filters"],
-            ema_decay=p["ema_decay"],
-            seed=p["seed"],
-        )
-
     return gans.gan_run(
         p,
-        make_model,
+        models.wgan_gp,
         "WGAN-GP, unconditional,",
         "Gulrajani et al. 2017, arXiv:1704.00028",
     )
