@@ -5,6 +5,7 @@ from kerasgen import _launch
 _launch.apply_backend_option()
 
 from kerasgen import (  # noqa: E402
+    adversarial_examples,
     augmentation,
     callbacks,
     checkpoint,
@@ -24,15 +25,18 @@ from kerasgen import (  # noqa: E402
     random,
     techniques,
 )
+from kerasgen.discriminator_features import discriminator_features  # noqa: E402
 from kerasgen.presets import from_preset, list_presets  # noqa: E402
 from kerasgen.version import __version__  # noqa: E402
 
 __all__ = [
     "__version__",
+    "adversarial_examples",
     "augmentation",
     "callbacks",
     "checkpoint",
     "datasets",
+    "discriminator_features",
     "divergences",
     "evaluation",
     "extractors",

@@ -1,7 +1,6 @@
 """Feature extractors by name: FID's Inception, Keras applications, zoo presets."""
 
 import hashlib
-import inspect
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +10,7 @@ import pooch
 
 from kerasgen.files import write_atomically
 from kerasgen.metrics import FeatureExtractor
+from kerasgen.networks.backbone import application
 from kerasgen.networks.fid_inception import TAPS, fid_inception_network
 from kerasgen.presets import from_preset
 from kerasgen.weights_file import (
@@ -103,31 +103,11 @@ def from_application(name, weights="imagenet", input_size=None, resize="clean"):
         ValueError: There is no such network, or it does not take the size.
         PresetError: The weights cannot be downloaded.
     """
-    build = getattr(keras.applications, str(name), None)
-    if not inspect.isfunction(build):
-        known = [n for n in dir(keras.applications) if n[0].isupper()]
-        raise ValueError(f"Expected one of {known}. Received: {name!r}")
-    if input_size is None:
-        input_size = build(weights=None).input_shape[1:3]
-    try:
-        network = build(
-            include_top=False,
-            weights=weights,
-            input_shape=(*input_size, 3),
-            pooling="avg",
-        )
-    except Exception as error:
-        # Keras raises a plain Exception where a download fails.
-        if type(error) is not Exception and not isinstance(error, OSError):
-            raise
-        raise PresetError(
-            f"Expected weights={weights!r} of {name} to load. Received: {error}"
-        ) from error
-    module = inspect.getmodule(build)
+    network, preprocess = application(name, weights, input_size)
     return FeatureExtractor(
         network,
         resize=resize,
-        preprocess=getattr(module, "preprocess_input", None),
+        preprocess=preprocess,
         name=f"keras.applications.{name}",
     )
 

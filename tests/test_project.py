@@ -23,7 +23,7 @@ LAYERS = [
     {"networks", "techniques"},
     {"models"},
     {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
-    {"evaluation"},
+    {"evaluation", "adversarial_examples", "discriminator_features"},
     {"cli"},
 ]
 # Recipes whose weights are still to be trained.

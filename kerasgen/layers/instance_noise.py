@@ -18,7 +18,8 @@ class InstanceNoise(NoiseLayer):
 
     Training calls are counted, not training steps. `GAN` calls its discriminator
     `k * (2 + p) + 1` times a step: in each of k updates on reals, on fakes and for
-    each of p penalties on gradients, and once for the generator.
+    each of p penalties on gradients, and once for the generator, whose losses may read
+    reals too: then once more.
 
     The noise is counter-based: a function of the seed, of how often the layer ran in
     training, and of each sample's global row. TensorFlow, JAX and PyTorch draw the

@@ -10,6 +10,7 @@ from kerasgen.models.conditional_builders import (
 from kerasgen.models.gan import GAN
 from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
 from kerasgen.models.latent_model import LatentModel
+from kerasgen.models.mode_ensemble import ModeEnsembleGAN
 from kerasgen.models.vae import VAE
 from kerasgen.models.vae_builders import conv_vae, dense_vae
 
@@ -19,6 +20,7 @@ __all__ = [
     "VAE",
     "GenerativeModel",
     "LatentModel",
+    "ModeEnsembleGAN",
     "acgan",
     "conditional_gan",
     "conv_vae",

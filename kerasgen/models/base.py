@@ -46,6 +46,7 @@ class GenerativeModel(PlayerTraining):
 
     num_classes = None
     batches_per_step = 1
+    batches_per_evaluation = 1
 
     def __init__(self, seed=None, name=None):
         super().__init__(name=name)

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from kerasgen.layers import ReferenceBatch
+
 
 class Judgement(NamedTuple):
     """What a discriminator makes of a batch.
@@ -44,6 +46,9 @@ class Critic:
         self.layers = tuple(dict.fromkeys(layers))
         features = [made[name] for name in self.layers]
         self._num_heads = len(network.outputs)
+        self._has_reference = any(
+            isinstance(layer, ReferenceBatch) for layer in network._flatten_layers()
+        )
         self._takes_labels = len(network.inputs) == 2
         self._forward = network
         if features:
@@ -65,6 +70,9 @@ class Critic:
         outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
         outputs = [ops.cast(output, "float32") for output in outputs]
         heads, features = outputs[: self._num_heads], outputs[self._num_heads :]
+        if self._has_reference:
+            # Reference samples come last.
+            features = [feature[: ops.shape(x)[0]] for feature in features]
         return Judgement(
             self.loss.score(x, heads[0]),
             heads[1] if len(heads) > 1 else None,

@@ -1,7 +1,6 @@
 """Generative adversarial networks: one class; papers are networks x loss x penalty."""
 
 import keras
-import numpy as np
 from keras import ops
 
 from kerasgen import losses
@@ -16,13 +15,12 @@ from kerasgen.models.gan_checks import (
     check_techniques,
 )
 from kerasgen.models.historical_average import HistoricalAverage
-from kerasgen.models.latent_model import LatentModel
-from kerasgen.models.latents import interpolate_latents
+from kerasgen.models.implicit_model import ImplicitModel
 from kerasgen.models.moving_average import MovingAverage
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class GAN(LatentModel):
+class GAN(ImplicitModel):
     """A generator and a discriminator that train against each other.
 
     One training step makes `discriminator_steps` updates of the discriminator, each
@@ -91,7 +89,7 @@ class GAN(LatentModel):
         if num_classes is not None:
             check_positive_integer("num_classes", num_classes)
         check_networks(generator, discriminator, latent_dim, num_classes)
-        penalties = check_penalties(penalties)
+        penalties = check_penalties(penalties, discriminator)
         techniques = check_techniques(techniques, discriminator)
         check_fraction("ema_decay", ema_decay)
         check_positive("historical_averaging", historical_averaging)
@@ -192,6 +190,26 @@ class GAN(LatentModel):
         )
 
     def training_step(self, batch, noise):
+        self.play_round(batch, noise, self)
+
+    def play_round(self, batch, noise, host, suffix=""):
+        """Updates the discriminator k times, then the generator once.
+
+        Args:
+            batch: `Batch` of k times as many samples as an update takes.
+            noise: `kerasgen.random.Noise` of its rows.
+            host: Model that owns the optimizers: this one, or one that holds it.
+            suffix: What the host adds to the names of players and terms.
+        """
+
+        def update(player, terms, part):
+            host.update(
+                player + suffix,
+                lambda: {name + suffix: value for name, value in terms().items()},
+                part,
+            )
+            self._after_update(player, host.faults.is_clear())
+
         # One draw for all updates: z[:, 0] for the discriminator's, z[:, 1] for the
         # generator's.
         z = noise.normal("latent", (2, self.latent_dim))
@@ -204,19 +222,17 @@ class GAN(LatentModel):
             def discriminator_terms(real=real, fake=fake, noise=part_noise, i=index):
                 return self.discriminator_terms(real, fake, noise, i)
 
-            self.update("discriminator", discriminator_terms, real)
-            self._after_update("discriminator")
+            update("discriminator", discriminator_terms, real)
         first = batch.part(0, k)
         first_noise = noise.of_rows(first.rows)
-        self.update(
+        update(
             "generator",
             lambda: self.generator_terms(first, z[::k, 1], first_noise),
             first,
         )
-        self._after_update("generator")
         if self.moving_average is not None:
             self.moving_average.update(
-                self.training_steps.value, self.faults.is_clear()
+                host.training_steps.value, host.faults.is_clear()
             )
 
     def discriminator_terms(self, batch, fake, noise, substep):
@@ -274,48 +290,11 @@ class GAN(LatentModel):
             "fake_accuracy": fake_accuracy,
         }
 
-    def call(self, inputs, training=False):
-        """Samples in the model domain, from the moving average where there is one.
-
-        Args:
-            inputs: z, or [z, labels] of a conditional model.
-            training: Not used: samples are those of inference.
-        """
-        z, labels = (inputs, None) if self.num_classes is None else inputs
-        return self.decode(z, use_ema=True, labels=labels)
-
     def decode(self, z, use_ema, labels=None):
         network = self.generator
         if use_ema and self.moving_average is not None:
             network = self.moving_average.network
         return network(_inputs(z, labels), training=False)
-
-    def interpolate(self, a, b, num_steps, mode="spherical", use_ema=True, labels=None):
-        """Samples on the way between two latents, both ends included.
-
-        Args:
-            a: float (B, latent_dim) or (latent_dim,).
-            b: Like `a`.
-            num_steps: Samples a pair, at least 2.
-            mode: "linear" or "spherical".
-            use_ema: Use the moving average of the weights where there is one.
-            labels: Class of each path, or one for all, for conditional models.
-
-        Returns:
-            uint8 (B, num_steps, H, W, C), or float32 for vectors; without B where
-            `a` has none.
-        """
-        path = interpolate_latents(a, b, num_steps, mode, self.latent_dim)
-        labels = self.check_labels(labels, len(path))
-        if labels is not None:
-            if labels.min() < 0:
-                raise ValueError(
-                    "Expected the class of each path of a conditional model. "
-                    "Received: labels=None"
-                )
-            labels = np.repeat(labels[:, None], num_steps, axis=1)
-        samples = self.decode_path(path, use_ema, labels)
-        return samples[0] if np.ndim(a) == 1 else samples
 
     # Internals.
 
@@ -354,13 +333,14 @@ class GAN(LatentModel):
             technique.needs_real for technique in self.techniques
         )
 
-    def _after_update(self, player):
-        if player in self.histories:
-            self.histories[player].update(self.faults.is_clear())
+    def _after_update(self, player, accepted):
+        # Clipped first: the mean is of the weights that the player plays with.
         if player == "discriminator" and self.weight_clipping is not None:
             limit = self.weight_clipping
             for variable in self.discriminator.trainable_variables:
                 variable.assign(ops.clip(variable.value, -limit, limit))
+        if player in self.histories:
+            self.histories[player].update(accepted)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -77,8 +77,13 @@ def _check_heads(discriminator, num_classes):
         )
 
 
-def check_penalties(penalties):
-    """The penalties as a tuple; raises ValueError for what is none."""
+def check_penalties(penalties, discriminator):
+    """The penalties as a tuple; raises ValueError for what does not fit.
+
+    Args:
+        penalties: See `GAN`.
+        discriminator: Built Keras model.
+    """
     if not isinstance(penalties, list | tuple):
         raise ValueError(
             f"`penalties` is a list of penalties. Received: penalties={penalties!r}"
@@ -95,6 +100,20 @@ def check_penalties(penalties):
             "Expected penalties of different names, under which they are logged and "
             f"draw their noise. Received: {names}"
         )
+    mixing = [
+        layer.name
+        for layer in discriminator._flatten_layers()
+        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+    ]
+    for penalty in penalties:
+        if mixing and getattr(penalty, "is_per_sample", False):
+            raise ValueError(
+                f"`{type(penalty).__name__}` bounds the gradient of each sample's own "
+                "score, and under BatchNormalization a score depends on the other "
+                "samples: expected a discriminator with LayerNormalization, "
+                "InstanceNormalization or none, as `dcgan_discriminator("
+                f"batch_norm=False)` makes. Received: {mixing}"
+            )
     return tuple(penalties)
 
 

@@ -59,19 +59,36 @@ class LatentModel(GenerativeModel):
             )
         labels = self.check_labels(labels, num_samples)
         seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
-        size = min(num_samples, batch_size)
+        rows = np.arange(num_samples, dtype=np.int32)
+        return self.sample_rows(rows, seed, labels, temperature, use_ema, batch_size)
+
+    def sample_rows(self, rows, seed, labels, temperature, use_ema, batch_size):
+        """Samples of chosen rows of a draw, in the data domain.
+
+        Args:
+            rows: int32 array (N,), numbers of the samples in the draw.
+            seed: Integer in [0, 2**32).
+            labels: int32 array (N,), -1 where a class is drawn, or None.
+            temperature: As in `generate`.
+            use_ema: As in `generate`.
+            batch_size: As in `generate`.
+
+        Returns:
+            uint8 (N, H, W, C), or float32 (N, D).
+        """
+        size = min(len(rows), batch_size)
         sample = self.compiled_function("sample", self._sample, bool(use_ema))
         parts = []
-        for start in range(0, num_samples, size):
-            rows = np.arange(start, start + size, dtype=np.int32)
+        for start in range(0, len(rows), size):
+            # One shape for every call, so that one compilation serves them all.
             part = sample(
-                rows,
+                np.resize(rows[start:], size),
                 seeds.seed_word(seed),
                 np.asarray(temperature, np.float32),
                 None if labels is None else np.resize(labels[start:], size),
             )
             parts.append(ops.convert_to_numpy(part))
-        return np.concatenate(parts)[:num_samples]
+        return np.concatenate(parts)[: len(rows)]
 
     def check_labels(self, labels, num_samples):
         """Labels as `decode` takes them.
@@ -106,10 +123,11 @@ class LatentModel(GenerativeModel):
         noise = random.Noise(seed, GENERATION_STEP, rows)
         z = self.sample_latents(noise) * temperature
         if labels is not None:
-            labels = ops.where(labels < 0, self._draw_labels(noise), labels)
+            labels = ops.where(labels < 0, self.draw_labels(noise), labels)
         return self.decode_tensor(z, labels, use_ema)
 
-    def _draw_labels(self, noise):
+    def draw_labels(self, noise):
+        """Classes of samples that none was asked for: int32 (B,), uniform."""
         return ops.cast(noise.uniform("labels", ()) * self.num_classes, "int32")
 
     def decode_path(self, path, use_ema=True, labels=None, batch_size=256):

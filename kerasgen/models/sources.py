@@ -114,7 +114,7 @@ class IterableSource(Source):
         return self.is_one_shot and not list(self.peek(1))
 
 
-def make_source(x, y, batch_size, seed, shuffle, spec):
+def make_source(x, y, batch_size, seed, shuffle, spec, arrange=None):
     """Wraps whatever a user hands to `fit` or `evaluate`.
 
     Args:
@@ -125,6 +125,7 @@ def make_source(x, y, batch_size, seed, shuffle, spec):
         seed: Seed of the order of an array.
         shuffle: Whether an array is shuffled.
         spec: `DataSpec`; arrays are checked whole, before training.
+        arrange: Function from an `ArrayDataset` to one in another order, or None.
 
     Returns:
         A source: an object with `num_batches` and `batches(epoch, start)`.
@@ -136,16 +137,14 @@ def make_source(x, y, batch_size, seed, shuffle, spec):
     if is_array(x):
         x = spec.check(x)
         labels = spec.check_labels(y, len(x))
-        return ArraySource(
-            ArrayDataset(
-                x,
-                labels,
-                batch_size=32 if batch_size is None else batch_size,
-                shuffle=shuffle,
-                seed=seed,
-            ),
-            is_own=True,
+        dataset = ArrayDataset(
+            x,
+            labels,
+            batch_size=32 if batch_size is None else batch_size,
+            shuffle=shuffle,
+            seed=seed,
         )
+        return ArraySource(dataset if arrange is None else arrange(dataset), True)
     if y is not None or batch_size is not None:
         raise ValueError(
             "A dataset brings its own labels and batch size: expected neither `y` nor "
@@ -153,7 +152,12 @@ def make_source(x, y, batch_size, seed, shuffle, spec):
             f"batch_size={batch_size}"
         )
     if isinstance(x, ArrayDataset):
-        return ArraySource(x)
+        return ArraySource(x if arrange is None else arrange(x))
+    if arrange is not None:
+        raise TypeError(
+            "This model puts its data in an order of its own: expected arrays or a "
+            f"kerasgen.datasets.ArrayDataset. Received: {type(x).__name__}"
+        )
     if isinstance(x, keras.utils.PyDataset):
         return PyDatasetSource(x)
     if np.iterable(x) and not isinstance(x, str | bytes | dict):

@@ -25,7 +25,13 @@ def make_evaluation_feed(model, x, y, batch_size, steps, value_range):
     """The feed that `evaluate` reads; arguments as in `GenerativeModel.evaluate`."""
     spec = DataSpec(model.data_shape, model.num_classes, value_range)
     source = _make_source(model, x, y, batch_size, False, steps, spec)
-    return Feed(source, spec, steps_per_epoch=steps, numbered=True)
+    return Feed(
+        source,
+        spec,
+        model.batches_per_evaluation,
+        steps_per_epoch=steps,
+        numbered=True,
+    )
 
 
 def make_validation_feed(model, data, batch_size, default, steps, value_range):
@@ -58,7 +64,7 @@ def make_batch(model, x, y, training):
     """One checked batch `(x, rows, labels)` for `train_on_batch`, or to evaluate."""
     spec = DataSpec(model.data_shape, model.num_classes)
     x = spec.check(x)
-    parts = model.batches_per_step if training else 1
+    parts = model.batches_per_step if training else model.batches_per_evaluation
     min_size = parts * _min_rows(model) if training else 1
     size = len(x) - len(x) % parts
     if size < min_size:
@@ -107,7 +113,9 @@ def _make_source(model, x, y, batch_size, shuffle, steps, spec):
         check_positive_integer("batch_size", batch_size)
     if steps is not None:
         check_positive_integer("steps", steps)
-    return make_source(x, y, batch_size, model.seed, shuffle, spec)
+    return make_source(
+        x, y, batch_size, model.seed, shuffle, spec, getattr(model, "arrange", None)
+    )
 
 
 def _min_rows(model):

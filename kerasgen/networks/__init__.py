@@ -6,11 +6,13 @@ from kerasgen.networks.autoencoding import (
     dense_decoder,
     dense_encoder,
 )
+from kerasgen.networks.backbone import backbone_discriminator
 from kerasgen.networks.classifier import classifier
 from kerasgen.networks.dcgan import dcgan_discriminator, dcgan_generator
 from kerasgen.networks.fid_inception import fid_inception_network
 
 __all__ = [
+    "backbone_discriminator",
     "classifier",
     "conv_decoder",
     "conv_encoder",

@@ -5,6 +5,25 @@ LARGEST_IMAGE = 128
 SMALLEST_BASE = 4
 
 
+def check_channels(image_shape):
+    """Returns (height, width, channels) of any size.
+
+    Args:
+        image_shape: (height, width, channels): positive integers, 1 or 3 channels.
+
+    Raises:
+        ValueError: Another rank or number of channels.
+    """
+    shape = tuple(image_shape) if isinstance(image_shape, list | tuple) else ()
+    is_shape = len(shape) == 3 and all(isinstance(n, int) and n > 0 for n in shape)
+    if not is_shape or shape[2] not in (1, 3):
+        raise ValueError(
+            "`image_shape` is (height, width, channels) with 1 or 3 channels. "
+            f"Received: image_shape={image_shape!r}"
+        )
+    return shape
+
+
 def check_image_shape(image_shape):
     """Returns (height, width, channels), checked.
 

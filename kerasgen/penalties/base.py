@@ -7,7 +7,8 @@ class Penalty:
     """A term of the discriminator's loss, beside the adversarial one.
 
     A subclass has a class attribute `name`, under which its value is logged and its
-    noise is drawn, and `__call__`.
+    noise is drawn, and `__call__`. `is_per_sample` says whether it is meaningless for
+    a discriminator that mixes the samples of a batch.
 
     Args:
         weight: Float >= 0 that multiplies the penalty.
@@ -15,6 +16,8 @@ class Penalty:
     Raises:
         ValueError: The weight is negative or not finite.
     """
+
+    is_per_sample = False
 
     def __init__(self, weight):
         check_non_negative("weight", weight)

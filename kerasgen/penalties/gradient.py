@@ -20,6 +20,8 @@ class GradientPenalty(Penalty):
     real and a fake sample, the norm over all values of one sample, and a small
     epsilon inside the square root so that the gradient exists at 0. The one-sided
     penalty, `weight * E max(0, ||grad D(x_hat)|| - 1)^2`, leaves small norms alone.
+    `GAN` refuses both beside BatchNormalization, under which a score is not the
+    sample's own.
 
     Args:
         weight: Float >= 0 that multiplies the penalty (lambda in the paper).
@@ -46,6 +48,7 @@ class GradientPenalty(Penalty):
     """
 
     name = "gradient_penalty"
+    is_per_sample = True
 
     def __init__(self, weight=10.0, one_sided=False):
         super().__init__(weight)

@@ -9,22 +9,27 @@ import numpy as np
 from keras import layers, ops
 
 import kerasgen
-from kerasgen import losses
+from kerasgen import losses, networks
+from kerasgen.augmentation import DiffAugment
 from kerasgen.layers import Dropout
 from kerasgen.models import (
     GAN,
     GenerativeModel,
+    ModeEnsembleGAN,
     conv_vae,
     dcgan,
     dense_vae,
     sngan,
     wgan_gp,
 )
+from kerasgen.penalties import R1
+from kerasgen.techniques import FeatureMatching
 
 STEPS = 10
 BATCH_SIZE = 8
 SEED = 3
 SHAPE = (16, 16, 1)
+NUM_CLASSES = 3
 
 
 class RecordingSGD(keras.optimizers.SGD):
@@ -84,8 +89,13 @@ def set_weights(model, seed=5):
         for network in networks:
             for variable in network.variables:
                 variable.assign(_draw(variable, rng))
-    if getattr(model, "moving_average", None) is not None:
-        model.moving_average.network.set_weights(model.generator.get_weights())
+    for member in getattr(model, "gans", [model]):
+        if getattr(member, "moving_average", None) is not None:
+            member.moving_average.network.set_weights(member.generator.get_weights())
+        for player, history in getattr(member, "histories", {}).items():
+            sources = member.players[player][0].trainable_variables
+            for mean, source in zip(history.means, sources, strict=True):
+                mean.assign(keras.ops.convert_to_numpy(source))
 
 
 def _draw(variable, rng):
@@ -98,6 +108,8 @@ def _draw(variable, rng):
         return 1.0 + 0.1 * np.abs(noise)
     if variable.name in ("bias", "beta", "moving_mean"):
         return 0.1 * noise
+    if variable.name == "embeddings":
+        return 0.2 * noise
     # A likelihood's scale: scalar.
     return keras.ops.convert_to_numpy(variable)
 
@@ -181,6 +193,26 @@ def _sngan(seed=SEED):
     return sngan(SHAPE, 4, 4, seed=seed)
 
 
+def _options_gan(policy="color,translation,cutout", historical_averaging=0.1):
+    """Labels, and one of each kind of option at once."""
+    return GAN(
+        networks.dcgan_generator(SHAPE, 4, 4, NUM_CLASSES),
+        networks.dcgan_discriminator(SHAPE, 4, False, True, NUM_CLASSES),
+        4,
+        loss="relativistic_average",
+        penalties=[R1(1.0)],
+        techniques=[FeatureMatching("down_1_relu", 0.1, replaces_loss=False)],
+        augment=DiffAugment(policy),
+        historical_averaging=historical_averaging,
+        num_classes=NUM_CLASSES,
+        seed=SEED,
+    )
+
+
+def _mode_ensemble():
+    return ModeEnsembleGAN([_dropout_gan(), _dropout_gan()], seed=SEED)
+
+
 CASES = {
     "dense_vae": _dense_vae,
     "conv_vae": _conv_vae,
@@ -188,6 +220,8 @@ CASES = {
     "wgan_gp": _wgan_gp,
     "sngan": _sngan,
     "dropout_gan": _dropout_gan,
+    "options_gan": _options_gan,
+    "mode_ensemble": _mode_ensemble,
 }
 # Name of the mutant: the case it must not agree with, and its builder.
 MUTANTS = {
@@ -197,6 +231,11 @@ MUTANTS = {
     "gan_seed": ("dcgan", lambda: _dcgan(seed=SEED + 1)),
     "four_discriminator_steps": ("wgan_gp", lambda: _wgan_gp(discriminator_steps=4)),
     "penalty_weight": ("wgan_gp", lambda: _wgan_gp(penalty_weight=10.1)),
+    "augment_policy": ("options_gan", lambda: _options_gan("color,translation")),
+    "historical_averaging": (
+        "options_gan",
+        lambda: _options_gan(historical_averaging=0.101),
+    ),
     "vae_seed": ("dense_vae", lambda: _dense_vae(seed=SEED + 1)),
     "vae_beta": ("dense_vae", lambda: _dense_vae(beta=1.51)),
 }
@@ -207,4 +246,6 @@ LEARNING_RATES = {
     "wgan_gp": 0.01,
     "sngan": 0.05,
     "dropout_gan": 0.05,
+    "options_gan": 0.02,
+    "mode_ensemble": 0.05,
 }

@@ -50,8 +50,12 @@ def train(name, model, learning_rate, jit_compile, results):
     optimizers = {player: cases.RecordingSGD(learning_rate) for player in model.players}
     model.compile_players(optimizers, jit_compile=jit_compile)
     data = cases.images(cases.STEPS * model.batches_per_step * cases.BATCH_SIZE)
+    labels = None
+    if model.num_classes is not None:
+        labels = np.arange(len(data)) % model.num_classes
     history = model.fit(
         data,
+        labels,
         batch_size=cases.BATCH_SIZE,
         shuffle=False,
         verbose=0,
@@ -59,7 +63,8 @@ def train(name, model, learning_rate, jit_compile, results):
     )
     for term, values in history.history.items():
         results[f"{name}/logs/{term}"] = np.asarray(values)
-    terms = model.evaluate(data[:20], batch_size=8, verbose=0, return_dict=True)
+    held_out = data[:20], None if labels is None else labels[:20]
+    terms = model.evaluate(*held_out, batch_size=8, verbose=0, return_dict=True)
     for term, value in terms.items():
         results[f"{name}/logs/val_{term}"] = np.asarray([value])
     results[f"{name}/images/last"] = model.generate(8, seed=7)

@@ -26,11 +26,22 @@ RUNS = {
     "tensorflow_graph": ("tensorflow", "false", "cases"),
     "tensorflow_xla": ("tensorflow", "true", "cases"),
 }
-CASES = ("dense_vae", "conv_vae", "dcgan", "wgan_gp", "sngan", "dropout_gan")
+CASES = (
+    "dense_vae",
+    "conv_vae",
+    "dcgan",
+    "wgan_gp",
+    "sngan",
+    "dropout_gan",
+    "options_gan",
+    "mode_ensemble",
+)
 # A critic's last bias cancels in the Wasserstein loss; a layer of one unit has u = 1.
 UNCHANGED = {case: ("faults/code", "faults/step", "/seed") for case in CASES}
 UNCHANGED["wgan_gp"] += ("logit/bias",)
 UNCHANGED["sngan"] += ("logit_sn/u",)
+# Only differences of logits count in the relativistic loss.
+UNCHANGED["options_gan"] += ("bias",)
 TOLERANCES = {"gradient": 1e-5, "first": 5e-6, "last": 1e-4, "logs": 1e-5, "images": 1}
 # Name of the mutant: the case it must differ from, and what must show it.
 MUTANTS = {
@@ -40,6 +51,8 @@ MUTANTS = {
     "gan_seed": ("dcgan", {"gradient", "first", "last", "logs"}),
     "four_discriminator_steps": ("wgan_gp", {"gradient", "first", "last", "logs"}),
     "penalty_weight": ("wgan_gp", {"gradient", "first", "last", "logs"}),
+    "augment_policy": ("options_gan", {"gradient", "first", "last", "logs"}),
+    "historical_averaging": ("options_gan", {"last", "logs"}),
     "vae_seed": ("dense_vae", {"gradient", "first", "last", "logs"}),
     "vae_beta": ("dense_vae", {"gradient", "last", "logs"}),
 }

@@ -171,6 +171,21 @@ def polling(parent):
     thread.join()
 
 
+def labelled_requests(data):
+    """Of the conditional model; the last three are refused."""
+    z, labels = data["z"], data["labels"]
+    draw = {"num": np.int32(6), "seed": np.int64(3)}
+    requests = {
+        "labels": ("serve", {"z": z, "labels": labels}),
+        "label 2": ("generate", {**draw, "label": np.int32(2)}),
+        "any label": ("generate", {**draw, "label": np.int32(-1)}),
+        "bad label: 3": ("generate", {**draw, "label": np.int32(3)}),
+        "bad label: -1": ("serve", {"z": z, "labels": labels - 1}),
+        "bad label: none": ("serve", {"z": z}),
+    }
+    return {key: ("conditional/1", *request) for key, request in requests.items()}
+
+
 def good_request(signature, data):
     if signature == "generate":
         return {"num": np.int32(5), "seed": np.int64(7)}

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from kerasgen import losses
+from kerasgen import losses, networks
+from kerasgen.layers import DropReference, ReferenceBatch, VirtualBatchNormalization
 from kerasgen.models import GAN
 from kerasgen.penalties import GradientPenalty
 from kerasgen.techniques import FeatureMatching, PullingAway
@@ -130,6 +131,23 @@ def test_a_layer_that_is_not_there_is_named():
         make(techniques=[FeatureMatching("nothing")])
 
 
+def test_features_of_a_network_with_a_reference_batch_are_the_batch_s_own():
+    """Reference samples run through the layer too, and are none of the real batch."""
+    reference = np.random.default_rng(1).uniform(-1, 1, (6, *SHAPE))
+    x = image = keras.Input(SHAPE)
+    x = layers.Dense(8)(layers.Flatten()(ReferenceBatch(reference)(x)))
+    x = VirtualBatchNormalization(6, name="features")(x)
+    discriminator = keras.Model(image, DropReference(6)(layers.Dense(1)(x)))
+    gan = make(discriminator, techniques=[FeatureMatching("features")])
+    batch = next(iter_batches(images(8)))
+    features = gan.judge(batch.x).features["features"]
+    assert tuple(features.shape) == (8, 8)
+    whole = keras.Model(image, x)(batch.x)
+    np.testing.assert_allclose(
+        *(ops.convert_to_numpy(f) for f in (features, whole[:8])), atol=1e-6
+    )
+
+
 def test_weights_stay_within_the_clipping_limit():
     gan = make(loss="wasserstein", weight_clipping=0.05, learning_rates=(0.1, 0.1))
     gan.fit(images(24), batch_size=8, verbose=0)
@@ -157,6 +175,29 @@ def test_historical_averaging_follows_its_formula():
     )
     penalty = float(ops.convert_to_numpy(history.penalty()))
     assert penalty == pytest.approx(0.5 * distance, rel=1e-3)
+
+
+def test_the_mean_is_of_clipped_weights():
+    gan = make(weight_clipping=0.01, historical_averaging=1.0)
+    gan.fit(images(32), batch_size=8, verbose=0)
+    first = gan.histories["discriminator"].means[0]
+    start = weights_of(make(weight_clipping=0.01).discriminator)[0]
+    # Five weights a mean: the first, which nothing has clipped yet, and four more.
+    bound = (np.abs(start) + 4 * 0.01) / 5
+    assert (np.abs(ops.convert_to_numpy(first)) <= bound + 1e-6).all()
+
+
+@pytest.mark.parametrize("one_sided", [False, True])
+def test_a_gradient_penalty_beside_batch_normalization_is_refused(one_sided):
+    discriminator = networks.dcgan_discriminator(SHAPE, 4)
+    penalty = GradientPenalty(1.0, one_sided)
+    x = discriminator.get_layer("flatten").output
+    x = layers.BatchNormalization(name="norm")(x)
+    discriminator = keras.Model(discriminator.inputs, layers.Dense(1)(x))
+    with pytest.raises(ValueError, match="batch_norm=False.*Received: .'norm'"):
+        make(discriminator, penalties=[penalty])
+    discriminator.get_layer("norm").trainable = False
+    make(discriminator, penalties=[penalty])
 
 
 def test_historical_averaging_is_logged_and_pulls():
