@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 
 import kerasgen
-from kerasgen import losses, networks
+from kerasgen import losses
 from kerasgen.augmentation import DiffAugment
 from kerasgen.layers import Dropout
 from kerasgen.models import (
@@ -22,6 +22,7 @@ from kerasgen.models import (
     sngan,
     wgan_gp,
 )
+from kerasgen.networks import dcgan_discriminator, dcgan_generator
 from kerasgen.penalties import R1
 from kerasgen.techniques import FeatureMatching
 
@@ -196,8 +197,8 @@ def _sngan(seed=SEED):
 def _options_gan(policy="color,translation,cutout", historical_averaging=0.1):
     """Labels, and one of each kind of option at once."""
     return GAN(
-        networks.dcgan_generator(SHAPE, 4, 4, NUM_CLASSES),
-        networks.dcgan_discriminator(SHAPE, 4, False, True, NUM_CLASSES),
+        dcgan_generator(SHAPE, 4, 4, NUM_CLASSES),
+        dcgan_discriminator(SHAPE, 4, False, True, NUM_CLASSES),
         4,
         loss="relativistic_average",
         penalties=[R1(1.0)],
