@@ -11,12 +11,15 @@ from kerasgen.models.gan import GAN
 from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.mode_ensemble import ModeEnsembleGAN
+from kerasgen.models.pixel_cnn import GatedPixelCNN, PixelCNN
 from kerasgen.models.vae import VAE
 from kerasgen.models.vae_builders import conv_vae, dense_vae
 
 __all__ = [
     "Batch",
     "GAN",
+    "GatedPixelCNN",
+    "PixelCNN",
     "VAE",
     "GenerativeModel",
     "LatentModel",
