@@ -58,6 +58,7 @@ def fast_gradient_sign(objective, x, epsilon, low=-1.0, high=1.0):
         raise ValueError(
             f"`epsilon` is a finite number >= 0. Received: epsilon={epsilon}"
         )
+    x = ops.convert_to_tensor(x)
     gradient = backend.input_gradient(objective, x)
     moved = ops.clip(x + epsilon * ops.sign(gradient), low, high)
     return ops.stop_gradient(moved)

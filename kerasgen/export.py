@@ -137,10 +137,10 @@ def _example(rng, spec):
     shape = tuple(REFERENCE_ROWS if size is None else size for size in spec.shape)
     if spec.dtype == "float32":
         return rng.standard_normal(shape, dtype=np.float32)
-    if not shape:
-        return np.asarray(REFERENCE_ROWS, spec.dtype)
     low = 0 if spec.low is None else spec.low
     high = np.iinfo(spec.dtype).max if spec.high is None else spec.high
+    if not shape:
+        return np.asarray(min(REFERENCE_ROWS, high), spec.dtype)
     return rng.integers(low, high, shape, spec.dtype, endpoint=True)
 
 

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasgen.layers.virtual_batch_normalization import DropReference
+
 # Two far points on either side: an activation without bounds still grows there.
 PROBES = (-1e4, -1e2, 1e2, 1e4)
 LEAST_GROWTH = 1.0
@@ -41,9 +43,11 @@ def output_range(network):
 
 def _respond(output):
     """What the head that ends in a symbolic tensor makes of the probes."""
-    tensor = output
+    tensor, num_dropped = output, 0
     operation, inputs, index = _source(tensor)
     while len(inputs) == 1 and not getattr(operation, "weights", []):
+        if isinstance(operation, DropReference):
+            num_dropped += operation.num_reference
         tensor = inputs[0]
         operation, inputs, index = _source(tensor)
     while isinstance(operation, keras.layers.Wrapper):
@@ -58,6 +62,8 @@ def _respond(output):
             values = operation.activation(values)
     if tensor is output:
         return values
+    # Rows for the head to drop.
+    values = ops.pad(values, [[0, num_dropped]] + [[0, 0]] * (len(values.shape) - 1))
     return keras.Model(tensor, output, name="head")(values, training=False)
 
 

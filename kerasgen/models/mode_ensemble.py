@@ -20,6 +20,7 @@ class ModePrior(keras.layers.Layer):
 
     def __init__(self, num_modes, name="mode_prior"):
         super().__init__(name=name, trainable=False, dtype="float32")
+        self.num_modes = num_modes
         self.shares = self.add_weight(
             shape=(num_modes,),
             initializer=keras.initializers.Constant(1.0 / num_modes),
@@ -236,7 +237,7 @@ class _TakeShares(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         prior = self.model.prior
-        counts = np.bincount(np.ravel(self.labels), minlength=len(prior.shares))
+        counts = np.bincount(np.ravel(self.labels), minlength=prior.num_modes)
         prior.shares.assign((counts / counts.sum()).astype("float32"))
 
 

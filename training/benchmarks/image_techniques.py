@@ -45,7 +45,7 @@ def edit(network, after=None, insert=None, replace=None):
         x = (layer if replace is None else replace(layer) or layer)(x)
         if layer.name == after:
             x = insert(x)
-    return keras.Model(network.inputs, x)
+    return keras.Model(network.inputs[0], x)
 
 
 def attention(seed):
