@@ -70,7 +70,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
         """
         for index, gate in enumerate(self.gates):
             depth = self.filters if index else self.channels
-            gate.build((None, *self.image_shape[:2], depth))
+            gate.build((None, None, None, depth))
         for layer in self.head:
             layer.build((None, self.filters))
         self.built = True

@@ -70,11 +70,10 @@ class PixelCNNNetwork(PixelNetwork):
         Args:
             input_shape: Not used.
         """
-        size = self.image_shape[:2]
-        self.first.build((None, *size, self.channels))
+        self.first.build((None, None, None, self.channels))
         for block in self.blocks:
             block["narrow"].build((None, self.filters))
-            block["conv"].build((None, *size, self.filters // 2))
+            block["conv"].build((None, None, None, self.filters // 2))
             block["widen"].build((None, self.filters // 2))
         for layer in self.head:
             layer.build((None, self.filters))
