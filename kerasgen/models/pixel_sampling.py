@@ -75,9 +75,19 @@ def sample_pixels(network, distribution, uniform, temperature, labels=None, give
 
 
 def sample_naively(
-    network, distribution, uniform, temperature, labels=None, given=None
+    network, distribution, uniform, temperature, labels=None, given=None, stop=None
 ):
-    """As `sample_pixels`, with a pass of the whole network for every value."""
+    """As `sample_pixels`, with a pass of the whole network for every value.
+
+    Args:
+        network: As in `sample_pixels`.
+        distribution: As in `sample_pixels`.
+        uniform: As in `sample_pixels`.
+        temperature: As in `sample_pixels`.
+        labels: As in `sample_pixels`.
+        given: As in `sample_pixels`.
+        stop: Values to draw, the others left 0; None for all.
+    """
     shape = network.image_shape
     num_values = shape[0] * shape[1] * shape[2]
     batch_size = ops.shape(uniform)[0]
@@ -97,7 +107,7 @@ def sample_naively(
         return write_column(levels[..., None], index, level[:, None])[..., 0]
 
     levels = ops.zeros((batch_size, num_values), "int32")
-    levels = ops.fori_loop(0, num_values, draw_one, levels)
+    levels = ops.fori_loop(0, stop or num_values, draw_one, levels)
     return ops.reshape(levels, (batch_size, *shape))
 
 
