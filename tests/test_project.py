@@ -36,7 +36,9 @@ LAYERS = [
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
     "cgan_fashion_mnist",
+    "gated_pixel_cnn_fashion_mnist",
     "lsgan_fashion_mnist",
+    "pixel_cnn_digits",
     "sngan_fashion_mnist",
     "wgan_gp_fashion_mnist",
 }
