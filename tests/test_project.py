@@ -28,7 +28,6 @@ LAYERS = [
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
-    "cgan_fashion_mnist",
     "lsgan_fashion_mnist",
     "sngan_fashion_mnist",
     "wgan_gp_fashion_mnist",
