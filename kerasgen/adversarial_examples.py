@@ -1,13 +1,13 @@
 """Adversarial examples: small changes of a sample that turn a network's judgement."""
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 from keras import ops
 
 from kerasgen import backend
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_non_negative, check_positive_integer
+from kerasgen.models.gan import check_is_gan
 from kerasgen.models.inputs import DataSpec
 
 
@@ -54,10 +54,7 @@ def fast_gradient_sign(objective, x, epsilon, low=-1.0, high=1.0):
     Reference: Goodfellow et al. 2015, "Explaining and Harnessing Adversarial
     Examples", section 4.
     """
-    if not (math.isfinite(epsilon) and epsilon >= 0):
-        raise ValueError(
-            f"`epsilon` is a finite number >= 0. Received: epsilon={epsilon}"
-        )
+    check_non_negative("epsilon", epsilon)
     x = ops.convert_to_tensor(x)
     gradient = backend.input_gradient(objective, x)
     moved = ops.clip(x + epsilon * ops.sign(gradient), low, high)
@@ -88,6 +85,7 @@ def discriminator_robustness(
         ValueError: Samples do not fit the model, or an epsilon is negative.
     """
     check_positive_integer("batch_size", batch_size)
+    check_is_gan(gan)
     takes_labels = len(gan.discriminator.inputs) == 2
     num_classes = gan.num_classes if takes_labels else None
     real = DataSpec(gan.data_shape, num_classes, value_range).check(real)

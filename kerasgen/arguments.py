@@ -20,10 +20,15 @@ def check_integer(name, value, minimum):
         )
 
 
+def is_finite_number(value):
+    """Whether `value` is a real number, not a bool, neither NaN nor infinite."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
 def check_non_negative(name, value):
     """Raises ValueError unless `value` is a finite number >= 0."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not is_number or not math.isfinite(value) or value < 0:
+    if not is_finite_number(value) or value < 0:
         raise ValueError(
             f"`{name}` is a finite number >= 0. Received: {name}={value!r}"
         )

@@ -6,6 +6,7 @@ from keras import layers, ops
 from kerasgen import backend
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.critic import Critic
+from kerasgen.models.gan import check_is_gan
 from kerasgen.models.inputs import DataSpec
 
 ACTIVATIONS = (
@@ -50,6 +51,7 @@ def discriminator_features(
     Reference: Radford et al. 2016, "Unsupervised Representation Learning with Deep
     Convolutional GANs", section 5.1.
     """
+    check_is_gan(gan)
     check_positive_integer("grid", grid)
     check_positive_integer("batch_size", batch_size)
     takes_labels = len(gan.discriminator.inputs) == 2

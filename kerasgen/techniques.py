@@ -3,7 +3,8 @@
 Each has `layers`, names of discriminator layers whose outputs it reads;
 `discriminator_names` and `generator_names`, under which its terms are logged;
 `replaces_loss`, whether the generator's adversarial loss is left out; `needs_real`,
-whether the generator's terms read real samples; and `discriminator_terms` and
+whether the generator's terms read real samples; `min_rows`, the smallest batch that
+they are defined for; and `discriminator_terms` and
 `generator_terms`, functions of the judgements `real` and `fake`
 (`kerasgen.models.critic.Judgement`) and the labels that return a scalar for each name.
 """
@@ -23,6 +24,7 @@ class Technique:
     generator_names = ()
     replaces_loss = False
     needs_real = False
+    min_rows = 1
 
     def discriminator_terms(self, real, fake, labels):
         """Terms of the discriminator's loss: one scalar for each name."""
@@ -98,6 +100,7 @@ class PullingAway(Technique):
     """
 
     generator_names = ("pulling_away",)
+    min_rows = 2
 
     def __init__(self, layer, weight=0.1):
         self.layer = layer

@@ -57,3 +57,8 @@ def test_attack_on_images_changes_no_weight_and_stays_in_range():
 def test_bad_epsilon_is_refused(epsilon):
     with pytest.raises(ValueError, match="`epsilon`"):
         fast_gradient_sign(lambda x: x, np.zeros((1, 1), "float32"), epsilon)
+
+
+def test_only_a_gan_is_attacked():
+    with pytest.raises(ValueError, match="Expected a kerasgen.models.GAN"):
+        discriminator_robustness(make_gan().generator, images(2), images(2), [0.0])

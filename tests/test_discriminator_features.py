@@ -24,9 +24,8 @@ def test_pools_each_map_to_the_grid(gan):
     found = discriminator_features(gan, pixels(), batch_size=2)
     assert found.shape == (5, 16 * (4 + 8)) and found.dtype == np.float32
     layers = [gan.discriminator.get_layer(n) for n in ("down_0_relu", "down_1_relu")]
-    network = keras.Model(
-        gan.discriminator.inputs[0], [layer.output for layer in layers]
-    )
+    outputs = [layer.output for layer in layers]
+    network = keras.Model(gan.discriminator.inputs[0], outputs)
     x = pixels().astype("float32") / 127.5 - 1
     maps = [ops.convert_to_numpy(m) for m in network(x, training=False)]
     expected = []

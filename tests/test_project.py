@@ -35,7 +35,6 @@ LAYERS = [
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
-    "cgan_fashion_mnist",
     "gated_pixel_cnn_fashion_mnist",
     "lsgan_fashion_mnist",
     "pixel_cnn_digits",

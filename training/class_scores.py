@@ -8,54 +8,77 @@ from kerasgen.metrics import precision_recall
 from .scoring import SEED
 
 
-def measure_classes(p, extractor, model):
-    """Further metrics of a conditional model's card.
-
-    As many samples of each class as `num_test_samples` holds. Agreement: share of them
-    whose class by the classifier is the one asked for. Recall: of the test images of
-    each class in the balls around its samples (k=3), mean and smallest class.
-    Diversity: mean distance of two samples of a class over that of two test images of
-    it, in features, mean and smallest class.
+def judge_classes(p, extractor, model):
+    """What a card says of the classes: their rows, and metrics that sum them up.
 
     Args:
         p: Parameters of the recipe.
         extractor: `FeatureExtractor` with logits.
-        model: Conditional `GAN`.
+        model: Conditional model.
 
     Returns:
-        Dict of name to value and protocol.
+        Pair of a list of dicts and a dict of metrics.
+    """
+    rows = score_classes(p, extractor, model)
+    return rows, summarize_classes(p, extractor, rows)
+
+
+def score_classes(p, extractor, model):
+    """A row for each class, of as many samples of it as `num_test_samples` holds.
+
+    Agreement: share of the samples whose class by the classifier is the one asked for.
+    Recall: of the test images of the class in the balls around its samples (k=3).
+    Diversity: mean distance of two samples over that of two test images of the class,
+    in features.
+
+    Args:
+        p: Parameters of the recipe.
+        extractor: `FeatureExtractor` with logits.
+        model: Conditional model.
+
+    Returns:
+        List of dicts of class, agreement, recall and diversity.
     """
     test = datasets.load(p["dataset"], "test")
     num = p["num_test_samples"] // model.num_classes
     labels = np.repeat(np.arange(model.num_classes), num)
-    samples = model.generate(len(labels), seed=SEED, labels=labels)
-    features, logits = extractor(samples)
+    features, logits = extractor(model.generate(len(labels), seed=SEED, labels=labels))
     agrees = logits.argmax(axis=1) == labels
     real_features = extractor(test.images).features
-    recalls, diversities = [], []
+    rows = []
     for index in range(model.num_classes):
-        real = real_features[test.labels == index]
-        fake = features[labels == index]
-        recalls.append(precision_recall(real, fake)[1])
-        diversities.append(_mean_distance(fake) / _mean_distance(real))
-    about = (
-        f"{len(labels)} samples of seed {SEED}, {num} of each class, classes and "
+        real, fake = real_features[test.labels == index], features[labels == index]
+        values = {
+            "agreement": agrees[labels == index].mean(),
+            "recall": precision_recall(real, fake)[1],
+            "diversity": _mean_distance(fake) / _mean_distance(real),
+        }
+        name = str(index) if test.class_names is None else test.class_names[index]
+        rounded = {key: round(float(value), 4) for key, value in values.items()}
+        rows.append({"class": name, **rounded})
+    return rows
+
+
+def summarize_classes(p, extractor, rows):
+    """Mean and smallest value over the classes: metrics of a card.
+
+    Args:
+        p: Parameters of the recipe.
+        extractor: As in `score_classes`.
+        rows: Its result.
+    """
+    num = p["num_test_samples"] // len(rows)
+    protocol = (
+        f"{num * len(rows)} samples of seed {SEED}, {num} of each class, classes and "
         f"features by {extractor.name} ({extractor.digest[:12]})"
     )
-    values = {
-        "class_agreement": np.mean(agrees),
-        "class_agreement_smallest": min(
-            np.mean(agrees[labels == index]) for index in range(model.num_classes)
-        ),
-        "class_recall": np.mean(recalls),
-        "class_recall_smallest": min(recalls),
-        "class_diversity": np.mean(diversities),
-        "class_diversity_smallest": min(diversities),
-    }
-    return {
-        name: {"value": round(float(value), 4), "protocol": about}
-        for name, value in values.items()
-    }
+    metrics = {}
+    for key in ("agreement", "recall", "diversity"):
+        values = [row[key] for row in rows]
+        for name, value in (("", np.mean(values)), ("_smallest", min(values))):
+            entry = {"value": round(float(value), 4), "protocol": protocol}
+            metrics[f"class_{key}{name}"] = entry
+    return metrics
 
 
 def _mean_distance(features):

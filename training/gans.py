@@ -1,9 +1,12 @@
 """What the recipes of GANs share: data, optimizers, selection by FID, the card."""
 
+import functools
+
 import keras
 
 from kerasgen import callbacks, datasets
 
+from .class_scores import judge_classes
 from .extractor import extractor_card, load_extractor
 from .runs import GenerativeRun
 from .scoring import SampleScores, check_num_samples
@@ -35,17 +38,15 @@ QUICK = {
 }
 
 
-def gan_run(p, builder, description, paper, measure=None):
+def gan_run(p, builder, description, paper, is_conditional=False):
     """The run of a GAN.
 
     Args:
         p: Parameters; `beta_2` is 0.999 where a recipe has none.
-        builder: Function of `kerasgen.models`. One that is conditional takes the number
-            of classes, and `measure` is given.
+        builder: Function of `kerasgen.models`.
         description: Of the card, before the dataset's name.
         paper: Of the card.
-        measure: Function of the parameters, the extractor and the model that returns
-            further metrics of the card; None for none.
+        is_conditional: Whether the builder takes the number of classes.
 
     Returns:
         `GenerativeRun`.
@@ -53,7 +54,7 @@ def gan_run(p, builder, description, paper, measure=None):
     data = datasets.load(
         p["dataset"], p["split"], batch_size=p["batch_size"], seed=p["seed"]
     )
-    classes = {} if measure is None else {"num_classes": data.num_classes}
+    classes = {"num_classes": data.num_classes} if is_conditional else {}
     model = builder(
         data.image_shape,
         latent_dim=p["latent_dim"],
@@ -74,15 +75,11 @@ def gan_run(p, builder, description, paper, measure=None):
     check_num_samples("num_selection_samples", num)
     selection = callbacks.Evaluate(data.images[:num], extractor, num=num, name="train")
 
-    def measure_all(model):
-        more = {} if measure is None else measure(p, extractor, model)
-        return {**scores.measure(model), **more}
-
     return GenerativeRun(
         model=model,
         data=data,
         score=selection.names["fid"],
-        measure=measure_all,
+        measure=scores.measure,
         references=scores.references,
         card={
             "description": f"{description} on {p['dataset']}",
@@ -92,5 +89,8 @@ def gan_run(p, builder, description, paper, measure=None):
             "split": p["split"],
             "extractor": extractor_card(extractor),
         },
+        judge_classes=functools.partial(judge_classes, p, extractor)
+        if is_conditional
+        else None,
         callbacks=[selection],
     )

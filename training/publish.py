@@ -69,8 +69,9 @@ def render_readme(card):
     if card["paper"]:
         lines += [f"Paper: {card['paper']}.", ""]
     if has_samples:
+        rows = ", the classes in order" if "classes" in card else ""
         lines += [
-            "100 samples, seed 0, not selected:",
+            f"100 samples, seed 0, not selected{rows}:",
             "",
             "![samples](samples.png)",
             "",
@@ -79,7 +80,8 @@ def render_readme(card):
     lines += [f'model = kerasgen.from_preset("{card["name"]}")']
     if has_samples:
         lines += ["images = model.generate(16, seed=0)  # uint8"]
-    lines += ["```", "", *_render_metrics(card), "", "| how | |", "| --- | --- |"]
+    lines += ["```", "", *_render_metrics(card), ""]
+    lines += [*_render_classes(card.get("classes", [])), "| how | |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in _facts(card) if value]
     lines += ["", "Parameters:", "", "```json"]
     lines += [json.dumps(card["parameters"], indent=1), "```", ""]
@@ -98,6 +100,15 @@ def _render_metrics(card):
         cells = [name, f"{metric['value']}{std}", *others, metric["protocol"]]
         lines.append(f"| {' | '.join(cells)} |")
     return lines
+
+
+def _render_classes(rows):
+    """The table of classes, and an empty line; nothing for an unconditional model."""
+    if not rows:
+        return []
+    lines = [f"| {' | '.join(rows[0])} |", "| --- " * len(rows[0]) + "|"]
+    lines += [f"| {' | '.join(map(str, row.values()))} |" for row in rows]
+    return [*lines, ""]
 
 
 def _reference(values, name):

@@ -12,7 +12,7 @@ from kerasgen.presets import list_presets, preset_card
 README = Path(__file__).parent.parent / "README.md"
 START = "<!-- presets: made by training/readme_table.py -->"
 END = "<!-- end of presets -->"
-HEADLINE = re.compile(r"fid\d+k?_test|test_.*")
+HEADLINE = re.compile(r"fid\d+k?_test|test_.*|class_agreement")
 # Builder, start of its presets' names or None, family, year, paper.
 MODELS = (
     (
@@ -21,6 +21,13 @@ MODELS = (
         "implicit",
         2016,
         "[Radford et al.](https://arxiv.org/abs/1511.06434)",
+    ),
+    (
+        "lsgan",
+        "lsgan_",
+        "implicit",
+        2017,
+        "[Mao et al.](https://arxiv.org/abs/1611.04076)",
     ),
     (
         "wgan_gp",
@@ -35,6 +42,27 @@ MODELS = (
         "implicit",
         2018,
         "[Miyato et al.](https://arxiv.org/abs/1802.05957)",
+    ),
+    (
+        "projection_gan",
+        "cgan_",
+        "implicit, conditional",
+        2018,
+        "[Miyato and Koyama](https://arxiv.org/abs/1802.05637)",
+    ),
+    (
+        "acgan",
+        None,
+        "implicit, conditional",
+        2017,
+        "[Odena et al.](https://arxiv.org/abs/1610.09585)",
+    ),
+    (
+        "conditional_gan",
+        None,
+        "implicit, conditional",
+        2014,
+        "[Mirza and Osindero](https://arxiv.org/abs/1411.1784)",
     ),
     (
         "conv_vae",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from kerasgen import plot
 from kerasgen.callbacks import BestWeights, Checkpoint, SampleGrid
 
@@ -16,8 +18,10 @@ class GenerativeRun:
     value, lower is better, that selects the best epoch. measure: function of the
     trained model that returns the card's metrics. references: function without
     arguments that returns the same of a baseline and of real images. card: further
-    fields of the card. callbacks: those that log the score. fit_arguments: further
-    arguments of `fit`, such as validation_data.
+    fields of the card. judge_classes: function of the trained model that returns a row
+    for each class and metrics that sum them up, for conditional models. callbacks:
+    those that log the score. fit_arguments: further arguments of `fit`, such as
+    validation_data.
     """
 
     model: object
@@ -26,6 +30,7 @@ class GenerativeRun:
     measure: object
     references: object
     card: dict
+    judge_classes: object = None
     callbacks: list = field(default_factory=list)
     fit_arguments: dict = field(default_factory=dict)
 
@@ -50,12 +55,24 @@ class GenerativeRun:
 
     def judge(self):
         """What the card says of the trained model: metrics and their references."""
-        return {"metrics": self.measure(self.model), "references": self.references()}
+        metrics, classes = self.measure(self.model), {}
+        if self.judge_classes is not None:
+            classes["classes"], more = self.judge_classes(self.model)
+            metrics = {**metrics, **more}
+        return {"metrics": metrics, "references": self.references(), **classes}
 
     def save_pictures(self, folder):
-        """Writes a grid of samples."""
-        images = self.model.generate(100, seed=0)
-        plot.save_image_grid(folder / "samples.png", images)
+        """Writes samples.png."""
+        save_samples(self.model, folder)
+
+
+def save_samples(model, folder):
+    """Writes samples.png: 100 of seed 0; of a conditional model, classes in order."""
+    labels = None
+    if model.num_classes is not None:
+        labels = np.arange(100) * model.num_classes // 100
+    images = model.generate(100, seed=0, labels=labels)
+    plot.save_image_grid(folder / "samples.png", images)
 
 
 @dataclass

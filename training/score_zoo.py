@@ -1,4 +1,4 @@
-"""Measures the zoo's generative presets again and rewrites their cards and pages.
+"""Measures the zoo's generative presets again; rewrites cards, pages and pictures.
 
     python -m training.score_zoo
     python -m training.score_zoo vae_digits
@@ -14,8 +14,10 @@ from kerasgen.files import write_atomically
 from kerasgen.locations import zoo_folder
 from kerasgen.presets import list_presets, preset_card
 
+from .class_scores import judge_classes
 from .extractor import extractor_card, load_extractor
 from .publish import write_readme
+from .runs import save_samples
 from .scoring import SampleScores
 
 
@@ -39,9 +41,13 @@ def score_preset(name, references):
     kept = {k: v for k, v in card["metrics"].items() if "nats" in k}
     card["extractor"] = extractor_card(extractor)
     card["metrics"] = {**kept, **scores.measure(model)}
+    if model.num_classes is not None:
+        card["classes"], more = judge_classes(parameters, extractor, model)
+        card["metrics"].update(more)
     card["references"] = values
     folder = zoo_folder() / name
     write_atomically(folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
+    save_samples(model, folder)
     write_readme(folder)
 
 

@@ -5,6 +5,7 @@ Everything here runs in inference mode and changes no variable.
 
 import numpy as np
 from keras import ops
+from scipy.spatial.distance import pdist
 
 from kerasgen import backend, losses
 from kerasgen.penalties import gradient_norm
@@ -25,10 +26,10 @@ def measure_health(gan, real, held_out, latents):
         samples) and `fake_accuracy` in [0, 1]; `discriminator_gradient` and
         `generator_gradient`, Euclidean norms of the adversarial losses' gradients by
         the weights; `gradient_ratio`, the generator's over that of the non-saturating
-        loss of the same logits; `lipschitz`, the largest gradient norm of the scores
-        by the sample, over reals, fakes and points between; `diversity`, mean distance
-        of two fakes over that of two reals; `layers`, dict of player and layer to the
-        gradient norm of its weights.
+        loss of the same logits (NaN where a technique replaces its loss); `lipschitz`,
+        the largest gradient norm of the scores by the sample, over reals, fakes and
+        points between; `diversity`, mean distance of all pairs of fakes over that of
+        reals; `layers`, dict of player and layer to the gradient norm of its weights.
     """
     x, labels = map(_to_tensor, real)
     held_out = None if held_out is None else [*map(_to_tensor, held_out)]
@@ -53,13 +54,17 @@ def measure_health(gan, real, held_out, latents):
         player: _norm([n for (owner, _), n in layers.items() if owner == player])
         for player in ("discriminator", "generator")
     }
+    ratio = gradients["generator"] / max(_norm(steady), 1e-30)
+    if any(technique.replaces_loss for technique in gan.techniques):
+        # The generator trains on another loss.
+        ratio = np.nan
     return {
         "real_accuracy": real_accuracy,
         "held_out_accuracy": held_out_accuracy,
         "fake_accuracy": fake_accuracy,
         "discriminator_gradient": gradients["discriminator"],
         "generator_gradient": gradients["generator"],
-        "gradient_ratio": gradients["generator"] / max(_norm(steady), 1e-30),
+        "gradient_ratio": ratio,
         "lipschitz": _lipschitz(gan, x, fake, labels),
         "diversity": _mean_distance(fake) / max(_mean_distance(x), 1e-30),
         "layers": layers,
@@ -105,7 +110,7 @@ def _lipschitz(gan, x, fake, labels):
 
 def _mean_distance(samples):
     flat = ops.convert_to_numpy(samples).astype("float64").reshape(len(samples), -1)
-    return float(np.linalg.norm(flat[1:] - flat[:-1], axis=1).mean())
+    return float(pdist(flat).mean())
 
 
 def _norm(values):

@@ -10,7 +10,7 @@ from kerasgen import backend, plot, random, seeds
 from kerasgen.arguments import check_positive_integer
 from kerasgen.callbacks.health_measures import measure_health
 from kerasgen.files import check_folder_path, make_folder
-from kerasgen.models.gan import GAN
+from kerasgen.models.gan import check_is_gan
 from kerasgen.models.inputs import DataSpec
 
 STREAM = "health"
@@ -57,6 +57,7 @@ class TrainingHealth(keras.callbacks.Callback):
         every: Epochs between two measurements.
         path: Run folder: the course is drawn to `path/health.png`. None for no plot.
         seed: Seed of the latents, integer in [0, 2**32).
+        value_range: As in `fit`, of `real` and `held_out`.
 
     Attributes:
         history: List of `(epoch, measures)`.
@@ -84,7 +85,16 @@ class TrainingHealth(keras.callbacks.Callback):
     Generative Adversarial Networks", section 2 (vanishing gradients).
     """
 
-    def __init__(self, real, held_out=None, num=256, every=1, path=None, seed=0):
+    def __init__(
+        self,
+        real,
+        held_out=None,
+        num=256,
+        every=1,
+        path=None,
+        seed=0,
+        value_range=None,
+    ):
         super().__init__()
         check_positive_integer("num", num)
         check_positive_integer("every", every)
@@ -96,14 +106,12 @@ class TrainingHealth(keras.callbacks.Callback):
         self.every = every
         self.path = None if path is None else check_folder_path(path)
         self.seed = seeds.check_seed(seed)
+        self.value_range = value_range
         self.history = []
         self.findings = {}
 
     def on_train_begin(self, logs=None):
-        if not isinstance(self.model, GAN):
-            raise ValueError(
-                f"Expected a GAN. Received: model of type {type(self.model).__name__}"
-            )
+        check_is_gan(self.model)
         self._real = self._prepare(self.real)
         self._held_out = None
         if self.held_out is not None:
@@ -119,7 +127,7 @@ class TrainingHealth(keras.callbacks.Callback):
         """Checked samples in the model domain, and labels or None."""
         x, labels = samples if isinstance(samples, tuple) else (samples, None)
         x = x[: self.num]
-        spec = DataSpec(self.model.data_shape, self.model.num_classes)
+        spec = DataSpec(self.model.data_shape, self.model.num_classes, self.value_range)
         labels = None if labels is None else labels[: self.num]
         labels = spec.check_labels(labels, len(x))
         x = self.model.to_model_domain(keras.ops.convert_to_tensor(spec.check(x)))

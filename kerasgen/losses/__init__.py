@@ -11,6 +11,7 @@
 
 from kerasgen.losses.adversarial_loss import AdversarialLoss
 from kerasgen.losses.critic import (
+    Wasserstein,
     hinge_discriminator,
     negative_critic_generator,
     wasserstein_discriminator,
@@ -31,7 +32,7 @@ non_saturating = AdversarialLoss(log_loss_discriminator, non_saturating_generato
 one_sided_label_smoothing = LabelSmoothing(real=0.9, fake=0.0)
 two_sided_label_smoothing = LabelSmoothing(real=0.9, fake=0.1)
 hinge = AdversarialLoss(hinge_discriminator, negative_critic_generator)
-wasserstein = AdversarialLoss(wasserstein_discriminator, negative_critic_generator)
+wasserstein = Wasserstein()
 least_squares = LeastSquares(a=0.0, b=1.0, c=1.0)
 least_squares_pearson = LeastSquares(a=-1.0, b=1.0, c=0.0)
 relativistic_average = RelativisticAverage(log_loss_discriminator)

@@ -96,6 +96,12 @@ class AdversarialLoss:
                 f"{network.name} with outputs from {bounds[0]:g} to {bounds[1]:g} "
                 "where its last activation takes -10000 to 10000"
             )
+        if shapes[1][-1:] != (1,):
+            raise ValueError(
+                "The loss takes one logit a sample, (batch, 1), or one a patch, "
+                "(batch, height, width, 1): end the discriminator in one unit. "
+                f"Received: {network.name} with output shape {shapes[1]}"
+            )
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
@@ -109,6 +115,23 @@ class AdversarialLoss:
     def from_config(cls, config):
         deserialize = keras.saving.deserialize_keras_object
         return cls(**{key: deserialize(value) for key, value in config.items()})
+
+
+def accuracies_by_averages(real_scores, fake_scores):
+    """Shares of reals above the average fake, and of fakes below the average real.
+
+    For losses that are the same for scores with a constant added.
+
+    Args:
+        real_scores: float (B, ...), scores of real samples.
+        fake_scores: float (B, ...), scores of fakes.
+
+    Returns:
+        `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1].
+    """
+    reals_above = ops.cast(ops.greater(real_scores, ops.mean(fake_scores)), "float32")
+    fakes_below = ops.cast(ops.less(fake_scores, ops.mean(real_scores)), "float32")
+    return ops.mean(reals_above), ops.mean(fakes_below)
 
 
 def register(target):

@@ -2,7 +2,11 @@
 
 from keras import ops
 
-from kerasgen.losses.adversarial_loss import register
+from kerasgen.losses.adversarial_loss import (
+    AdversarialLoss,
+    accuracies_by_averages,
+    register,
+)
 
 
 @register
@@ -31,3 +35,34 @@ def wasserstein_discriminator(real_logits, fake_logits):
     Reference: Arjovsky et al. 2017, "Wasserstein GAN", equation 2.
     """
     return ops.mean(fake_logits) - ops.mean(real_logits)
+
+
+@register
+class Wasserstein(AdversarialLoss):
+    """`E D(G(z)) - E D(x)`, and `-E D(G(z))`, of a critic that is kept Lipschitz.
+
+    A constant added to the scores changes nothing, so that a sample's own score does
+    not tell a real from a fake: `accuracies` compares it with the other kind's mean.
+
+    Reference: Arjovsky et al. 2017, "Wasserstein GAN", equation 2.
+    """
+
+    needs_real_logits = False
+
+    def __init__(self):
+        pass
+
+    def discriminator(self, real_logits, fake_logits):
+        """The distance, with its sign turned."""
+        return wasserstein_discriminator(real_logits, fake_logits)
+
+    def generator(self, real_logits, fake_logits):
+        """What the critic thinks of the fakes, with its sign turned."""
+        return negative_critic_generator(real_logits, fake_logits)
+
+    def accuracies(self, real_scores, fake_scores):
+        """As `accuracies_by_averages`."""
+        return accuracies_by_averages(real_scores, fake_scores)
+
+    def get_config(self):
+        return {}

@@ -11,7 +11,7 @@ PROBES = (-1e4, -1e2, 1e2, 1e4)
 LEAST_GROWTH = 1.0
 
 
-def output_range(network):
+def output_range(network, index=0):
     """Range of a network's output, if its last activation bounds it.
 
     The head is what follows the last layer with weights: that layer's activation, and
@@ -20,6 +20,7 @@ def output_range(network):
 
     Args:
         network: Built Functional or Sequential `keras.Model`.
+        index: Which of its outputs.
 
     Returns:
         `(low, high)` of the outputs tried if they end on either side, as a sigmoid's
@@ -33,7 +34,7 @@ def output_range(network):
     >>> output_range(keras.Sequential([keras.Input((4,)), layer]))
     (0.0, 1.0)
     """
-    outputs = ops.convert_to_numpy(_respond(network.outputs[0]))
+    outputs = ops.convert_to_numpy(_respond(network.outputs[index]))
     means = outputs.reshape(len(PROBES), -1).astype("float64").mean(axis=1)
     below, above = means[1] - means[0], means[3] - means[2]
     if min(abs(below), abs(above)) > LEAST_GROWTH and below * above > 0:

@@ -1,9 +1,8 @@
 """EBGAN: the discriminator is an autoencoder, its error the energy of a sample."""
 
-import math
-
 from keras import ops
 
+from kerasgen.arguments import is_finite_number
 from kerasgen.losses.adversarial_loss import AdversarialLoss, register
 
 SMALLEST_SQUARED_NORM = 1e-24
@@ -46,9 +45,9 @@ class EnergyBased(AdversarialLoss):
     needs_real_logits = False
 
     def __init__(self, margin=1.0):
-        if not (math.isfinite(margin) and margin > 0):
+        if not (is_finite_number(margin) and margin > 0):
             raise ValueError(
-                f"`margin` is a finite number > 0. Received: margin={margin}"
+                f"`margin` is a finite number > 0. Received: margin={margin!r}"
             )
         self.margin = margin
 

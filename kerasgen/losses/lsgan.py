@@ -1,9 +1,8 @@
 """LSGAN: squares of distances to targets instead of log-probabilities."""
 
-import math
-
 from keras import ops
 
+from kerasgen.arguments import is_finite_number
 from kerasgen.losses.adversarial_loss import AdversarialLoss, register
 
 
@@ -48,10 +47,10 @@ class LeastSquares(AdversarialLoss):
     )
 
     def __init__(self, a=0.0, b=1.0, c=1.0):
-        if not all(map(math.isfinite, (a, b, c))) or not a < min(b, c):
+        if not all(map(is_finite_number, (a, b, c))) or not a < min(b, c):
             raise ValueError(
                 "Targets are finite numbers with a < b and a < c. "
-                f"Received: a={a}, b={b}, c={c}"
+                f"Received: a={a!r}, b={b!r}, c={c!r}"
             )
         self.a = a
         self.b = b

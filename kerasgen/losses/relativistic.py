@@ -3,7 +3,11 @@
 import keras
 from keras import ops
 
-from kerasgen.losses.adversarial_loss import AdversarialLoss, register
+from kerasgen.losses.adversarial_loss import (
+    AdversarialLoss,
+    accuracies_by_averages,
+    register,
+)
 from kerasgen.losses.log_loss import log_loss_discriminator
 
 
@@ -15,12 +19,16 @@ class RelativisticAverage(AdversarialLoss):
     `L(D(x) - E D(G(z)), D(G(z)) - E D(x))` for the discriminator, and the same with
     real and fake swapped for the generator. That is the paper's non-saturating form;
     the means run over all logits of the batch, patches too, and in data-parallel
-    training over the batch of one device.
+    training over what the backend takes for the batch: all of it on JAX, that of one
+    device on TensorFlow and PyTorch.
 
     Args:
         discriminator_loss: Function `(real_logits, fake_logits)` -> scalar tensor
             of a loss that is decided at 0: `log_loss_discriminator` or
             `hinge_discriminator`.
+
+    Raises:
+        ValueError: The loss is no function.
 
     Example:
 
@@ -39,6 +47,12 @@ class RelativisticAverage(AdversarialLoss):
     head_reason = "Relativistic losses compare logits, any real number."
 
     def __init__(self, discriminator_loss=log_loss_discriminator):
+        if not callable(discriminator_loss):
+            raise ValueError(
+                "`discriminator_loss` is a function of real and fake logits, such as "
+                "kerasgen.losses.hinge_discriminator. "
+                f"Received: discriminator_loss={discriminator_loss!r}"
+            )
         self.discriminator_loss = discriminator_loss
 
     def discriminator(self, real_logits, fake_logits):
@@ -62,10 +76,7 @@ class RelativisticAverage(AdversarialLoss):
         Returns:
             `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1].
         """
-        return super().accuracies(
-            _less_average(real_scores, fake_scores),
-            _less_average(fake_scores, real_scores),
-        )
+        return accuracies_by_averages(real_scores, fake_scores)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

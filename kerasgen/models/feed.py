@@ -164,9 +164,9 @@ class Feed(DataAdapter):
         sizes = [len(x) for x, _ in self.source.peek(self.batches_per_step)]
         if self.min_rows > 1 and sum(sizes) >= self.batches_per_step:
             raise ValueError(
-                f"BatchNormalization cannot train on single samples: expected batches "
-                f"of at least {self.min_rows}, {fewest} samples in a step. "
-                f"Received: batches of {sizes} samples"
+                "BatchNormalization and terms that compare samples cannot train on "
+                f"single ones: expected batches of at least {self.min_rows}, {fewest} "
+                f"samples in a step. Received: batches of {sizes} samples"
             )
         raise ValueError(
             f"Expected data of at least {fewest} sample(s) for one training step. "

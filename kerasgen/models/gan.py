@@ -94,7 +94,7 @@ class GAN(ImplicitModel):
         check_fraction("ema_decay", ema_decay)
         check_positive("historical_averaging", historical_averaging)
         check_positive("weight_clipping", weight_clipping)
-        check_augment(augment)
+        check_augment(augment, tuple(generator.outputs[0].shape[1:]))
         adversarial_loss = losses.get(loss)
         adversarial_loss.check_discriminator(discriminator)
         layers = [name for technique in techniques for name in technique.layers]
@@ -372,6 +372,15 @@ class GAN(ImplicitModel):
                     config[key], custom_objects
                 )
         return cls(**config)
+
+
+def check_is_gan(model):
+    """Raises ValueError unless `model` is a `GAN`."""
+    if not isinstance(model, GAN):
+        raise ValueError(
+            "Expected a kerasgen.models.GAN, such as one of an ensemble's `gans`. "
+            f"Received: {type(model).__name__}"
+        )
 
 
 def _inputs(z, labels):

@@ -1,9 +1,14 @@
 """What the parts of a GAN must be to fit together."""
 
-import math
-
 import keras
 
+from kerasgen.arguments import is_finite_number
+from kerasgen.layers import (
+    DropReference,
+    ReferenceBatch,
+    VirtualBatchNormalization,
+)
+from kerasgen.losses.discriminator_head import output_range
 from kerasgen.techniques import AuxiliaryClassifier, Technique
 
 
@@ -17,7 +22,8 @@ def check_networks(generator, discriminator, latent_dim, num_classes):
         num_classes: Number of classes, or None.
     """
     for name, network in (("generator", generator), ("discriminator", discriminator)):
-        if not isinstance(network, keras.Model) or not network.built:
+        has_graph = bool(getattr(network, "inputs", None))
+        if not isinstance(network, keras.Model) or not network.built or not has_graph:
             raise ValueError(
                 f"`{name}` is a built keras.Model (Functional, or Sequential with an "
                 f"Input). Received: {network!r}"
@@ -33,6 +39,8 @@ def check_networks(generator, discriminator, latent_dim, num_classes):
         )
     _check_inputs("discriminator", discriminator, shape, num_classes)
     _check_heads(discriminator, num_classes)
+    check_reference_batches("generator", generator)
+    check_reference_batches("discriminator", discriminator)
     if num_classes is not None:
         if len(generator.inputs) != 2:
             raise ValueError(
@@ -70,6 +78,12 @@ def _check_inputs(name, network, shape, num_classes):
 
 def _check_heads(discriminator, num_classes):
     shapes = [tuple(output.shape) for output in discriminator.outputs]
+    if len(shapes) == 2 and num_classes is None:
+        raise ValueError(
+            "A discriminator with a second output, class logits, trains on labels: "
+            "expected num_classes, and a generator that takes them, as "
+            f"kerasgen.models.acgan makes. Received: {shapes}, num_classes=None"
+        )
     if len(shapes) > 2 or (len(shapes) == 2 and shapes[1] != (None, num_classes)):
         raise ValueError(
             "`discriminator` has one output of logits, and at most a second of class "
@@ -145,27 +159,69 @@ def check_techniques(techniques, discriminator):
             f"class logits, and `num_classes`. Received: {len(discriminator.outputs)} "
             f"output(s), techniques={techniques!r}"
         )
+    if has_classifier:
+        bounds = output_range(discriminator, 1)
+        if bounds is not None:
+            raise ValueError(
+                "`AuxiliaryClassifier` takes class logits, of which it makes a softmax "
+                "itself: make the last layer of the second output linear "
+                f"(activation=None). Received: outputs from {bounds[0]:g} to "
+                f"{bounds[1]:g}"
+            )
     return tuple(techniques)
+
+
+def check_reference_batches(name, network):
+    """Raises ValueError unless the layers of virtual batch norm agree.
+
+    Args:
+        name: What the network is called.
+        network: Built Keras model.
+    """
+    added, counted, dropped = (
+        [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
+        for kind in (ReferenceBatch, VirtualBatchNormalization, DropReference)
+    )
+    sizes = {layer.reference_shape[0] for layer in added}
+    sizes |= {layer.num_reference for layer in (*counted, *dropped)}
+    if len(sizes) > 1 or bool(added) != bool(dropped) or (counted and not added):
+        raise ValueError(
+            f"The reference batch of `{name}` is appended by ReferenceBatch, counted "
+            "by VirtualBatchNormalization and taken out by DropReference: expected "
+            "the first and the last, and one number of reference samples. Received: "
+            f"{len(added)}, {len(counted)} and {len(dropped)} of these layers, "
+            f"num_reference={sorted(sizes)}"
+        )
 
 
 def check_fraction(name, value):
     """None, or a float in (0, 1); raises ValueError otherwise."""
-    if value is not None and not (math.isfinite(value) and 0 < value < 1):
-        raise ValueError(f"`{name}` is None or in (0, 1). Received: {name}={value}")
+    if value is not None and not (is_finite_number(value) and 0 < value < 1):
+        raise ValueError(f"`{name}` is None or in (0, 1). Received: {name}={value!r}")
     return value
 
 
 def check_positive(name, value):
     """None, or a finite float > 0; raises ValueError otherwise."""
-    if value is not None and not (math.isfinite(value) and value > 0):
+    if value is not None and not (is_finite_number(value) and value > 0):
         raise ValueError(
-            f"`{name}` is None or a finite number > 0. Received: {name}={value}"
+            f"`{name}` is None or a finite number > 0. Received: {name}={value!r}"
         )
     return value
 
 
-def check_augment(augment):
-    """Raises ValueError unless it is None or a function of images and noise."""
+def check_augment(augment, data_shape):
+    """Raises ValueError unless it is None or a function of images and noise.
+
+    Args:
+        augment: See `GAN`.
+        data_shape: Shape of one sample.
+    """
+    if augment is not None and len(data_shape) != 3:
+        raise ValueError(
+            "`augment` is for images: expected None for samples of shape "
+            f"{data_shape}. Received: augment={augment!r}"
+        )
     if augment is not None and not callable(augment):
         raise ValueError(
             "`augment` is None or an object such as kerasgen.augmentation.DiffAugment. "

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.datasets.stratified import StratifiedDataset
 from kerasgen.models.gan import GAN
 from kerasgen.models.implicit_model import ImplicitModel
@@ -171,8 +170,7 @@ class ModeEnsembleGAN(ImplicitModel):
             callbacks: As in `GenerativeModel.fit`.
             **arguments: As in `GenerativeModel.fit`.
         """
-        labels = x.labels if isinstance(x, ArrayDataset) else y
-        callbacks = [_TakeShares(labels), *(callbacks or [])]
+        callbacks = [_TakeShares(), *(callbacks or [])]
         return super().fit(x, y, callbacks=callbacks, **arguments)
 
     def training_step(self, batch, noise):
@@ -231,13 +229,10 @@ class ModeEnsembleGAN(ImplicitModel):
 class _TakeShares(keras.callbacks.Callback):
     """Sets the prior once the data is checked and training begins."""
 
-    def __init__(self, labels):
-        super().__init__()
-        self.labels = labels
-
     def on_train_begin(self, logs=None):
         prior = self.model.prior
-        counts = np.bincount(np.ravel(self.labels), minlength=prior.num_modes)
+        labels = self.model.feed.source.dataset.labels
+        counts = np.bincount(labels, minlength=prior.num_modes)
         prior.shares.assign((counts / counts.sum()).astype("float32"))
 
 

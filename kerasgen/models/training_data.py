@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from kerasgen.arguments import check_positive_integer
+from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.models.feed import Feed
 from kerasgen.models.sources import is_array, make_source
 
@@ -71,6 +72,10 @@ def make_batch(model, x, y, training):
             f"Expected a batch of at least {min_size} samples. Received: {len(x)}"
         )
     labels = spec.check_labels(y, len(x))
+    arrange = getattr(model, "arrange", None)
+    if arrange is not None:
+        dataset = ArrayDataset(x, labels, batch_size=len(x), shuffle=False)
+        x, labels = arrange(dataset).get_batch(0, 0)
     rows = np.arange(size, dtype=np.int32)
     return x[:size], rows, None if labels is None else labels[:size]
 
@@ -118,11 +123,12 @@ def _make_source(model, x, y, batch_size, shuffle, steps, spec):
 
 
 def _min_rows(model):
-    """A batch of one has no variance for BatchNorm to divide by."""
+    """Fewest samples of an update: one has no variance for BatchNorm to divide by."""
+    fewest = max((t.min_rows for t in getattr(model, "techniques", ())), default=1)
     is_normalized = any(
         isinstance(layer, keras.layers.BatchNormalization)
         for networks in model.players.values()
         for network in networks
         for layer in network._flatten_layers()
     )
-    return 2 if is_normalized else 1
+    return max(fewest, 2 if is_normalized else 1)

@@ -11,13 +11,14 @@ from kerasgen.weights_file import PresetError
 LEAST_SIZE = 32
 
 
-def application(name, weights="imagenet", input_size=None):
+def application(name, weights="imagenet", input_size=None, input_tensor=None):
     """A network of `keras.applications` without its top, globally averaged.
 
     Args:
         name: Name of a function there, such as "MobileNetV2".
         weights: "imagenet", a path, or None for random weights.
         input_size: (height, width); None for the network's own.
+        input_tensor: Symbolic images that the network goes on from, or None.
 
     Returns:
         The network, float32 (B, height, width, 3) -> (B, D), and the function that
@@ -27,10 +28,7 @@ def application(name, weights="imagenet", input_size=None):
         ValueError: There is no such network, or it does not take the size.
         PresetError: The weights cannot be downloaded.
     """
-    build = getattr(keras.applications, str(name), None)
-    if not inspect.isfunction(build):
-        known = [n for n in dir(keras.applications) if n[0].isupper()]
-        raise ValueError(f"Expected one of {known}. Received: {name!r}")
+    build = _builder(name)
     if input_size is None:
         input_size = build(weights=None).input_shape[1:3]
     try:
@@ -38,6 +36,7 @@ def application(name, weights="imagenet", input_size=None):
             include_top=False,
             weights=weights,
             input_shape=(*input_size, 3),
+            input_tensor=input_tensor,
             pooling="avg",
         )
     except Exception as error:
@@ -47,7 +46,20 @@ def application(name, weights="imagenet", input_size=None):
         raise PresetError(
             f"Expected weights={weights!r} of {name} to load. Received: {error}"
         ) from error
-    return network, getattr(inspect.getmodule(build), "preprocess_input", None)
+    return network, preprocessing(name)
+
+
+def preprocessing(name):
+    """What turns images in [0, 255] into the inputs of an application, or None."""
+    return getattr(inspect.getmodule(_builder(name)), "preprocess_input", None)
+
+
+def _builder(name):
+    build = getattr(keras.applications, str(name), None)
+    if not inspect.isfunction(build):
+        known = [n for n in dir(keras.applications) if n[0].isupper()]
+        raise ValueError(f"Expected one of {known}. Received: {name!r}")
+    return build
 
 
 def backbone_discriminator(
@@ -62,7 +74,8 @@ def backbone_discriminator(
 
     Images are resized (bilinear), grey ones repeated to three channels, and brought
     to the range the backbone was trained with; one logit is a linear function of its
-    averaged features.
+    averaged features. The backbone's layers keep their names, by which techniques such
+    as `FeatureMatching` find them.
 
     Args:
         image_shape: (height, width, channels), 1 or 3 channels.
@@ -90,8 +103,7 @@ def backbone_discriminator(
     height, width, channels = check_channels(image_shape)
     if input_size is None:
         input_size = (max(height, LEAST_SIZE), max(width, LEAST_SIZE))
-    network, preprocess = application(backbone, weights, input_size)
-    network.trainable = trainable
+    preprocess = preprocessing(backbone)
     image = x = keras.Input((height, width, channels), name="image")
     if (height, width) != tuple(input_size):
         x = layers.Resizing(*input_size, name="resize")(x)
@@ -100,6 +112,10 @@ def backbone_discriminator(
     x = layers.Rescaling(127.5, 127.5, name="to_grey_levels")(x)
     if preprocess is not None:
         x = preprocess(x)
-    x = layers.Dense(1, name="logit")(network(x))
+    network = application(backbone, weights, input_size, x)[0]
+    if not trainable:
+        for layer in network.layers:
+            layer.trainable = False
+    x = layers.Dense(1, name="logit")(network.output)
     logits = layers.Activation("linear", dtype="float32", name="float32_logit")(x)
     return keras.Model(image, logits, name=name)

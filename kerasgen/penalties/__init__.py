@@ -6,9 +6,12 @@
 - `OrthogonalRegularization`: kernels whose columns are orthogonal.
 
 A penalty has a `name` and a `weight`, and `penalty(discriminator, real, fake, noise,
-substep)` is a scalar float32 tensor to add to the loss. Those on gradients see each
-sample alone: a layer that mixes the samples of a batch, such as BatchNormalization,
-is not for a discriminator beside them.
+substep)` is a scalar float32 tensor to add to the loss. Those on gradients
+differentiate the sum of the batch's scores by each sample: beside a layer that mixes
+the samples of a batch they bound more than the sample's own score. `GAN` refuses
+`GradientPenalty` beside BatchNormalization, as its paper says; R1 beside
+`MinibatchStdDev`, or DRAGAN beside BatchNormalization, are in use (StyleGAN2, Kodali et
+al. 2017) and left to the user.
 """
 
 from kerasgen.penalties.gradient import (

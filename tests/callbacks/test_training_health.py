@@ -13,6 +13,7 @@ from kerasgen.callbacks import TrainingHealth
 from kerasgen.callbacks.health_measures import measure_health
 from kerasgen.callbacks.training_health import ADVICE, find_faults
 from kerasgen.models import GAN
+from kerasgen.techniques import FeatureMatching
 from tests import contracts
 from tests.models.tiny_gan import images, make_gan
 
@@ -76,8 +77,9 @@ def test_measures_against_numpy():
         ("fake_accuracy", scores(fake) < 0),
     ):
         assert measures[name] == pytest.approx(expected.mean(), rel=1e-6)
-    steps = [np.linalg.norm(s[1:] - s[:-1], axis=1).mean() for s in (fake, x)]
-    assert measures["diversity"] == pytest.approx(steps[0] / steps[1], rel=1e-5)
+    first, second = np.triu_indices(64, 1)
+    distances = [np.linalg.norm(s[first] - s[second], axis=1).mean() for s in (fake, x)]
+    assert measures["diversity"] == pytest.approx(distances[0] / distances[1], rel=1e-5)
     # d/dx of w2.tanh(W1 x + b1), at each point.
     (w1, b1), (w2, _) = (layer.get_weights() for layer in gan.discriminator.layers)
     gradients = [
@@ -212,3 +214,31 @@ def test_another_model_or_other_data_is_refused(tmp_path):
     gan = make_vector_gan()
     with pytest.raises(ValueError, match="Received: shape"):
         gan.fit(points(), verbose=0, callbacks=[TrainingHealth(points()[:, :1])])
+
+
+def test_diversity_does_not_depend_on_the_order_of_the_reals():
+    gan, x, z = make_vector_gan(), points(64), points(64, seed=1)
+    found = [
+        measure_health(gan, (part, None), None, z)["diversity"]
+        for part in (x, x[np.argsort(x[:, 0])])
+    ]
+    assert found[0] == pytest.approx(found[1], rel=1e-5)
+
+
+def test_images_in_the_range_that_fit_was_given():
+    gan = make_gan()
+    x = images(16).astype("float32") / 255
+    health = TrainingHealth(x, num=16, value_range=(0, 1))
+    gan.fit(x, batch_size=8, value_range=(0, 1), callbacks=[health], verbose=0)
+    expected = measure_health(
+        gan, (ops.convert_to_tensor(2 * x - 1), None), None, health._latents
+    )
+    assert health.history[0][1]["real_accuracy"] == expected["real_accuracy"]
+
+
+def test_a_loss_that_is_replaced_does_not_vanish():
+    gan = make_gan(loss="minimax", techniques=[FeatureMatching("features")])
+    x = ops.convert_to_tensor(images(8) / np.float32(127.5) - 1, "float32")
+    measures = measure_health(gan, (x, None), None, np.zeros((8, 3), "float32"))
+    assert math.isnan(measures["gradient_ratio"])
+    assert "vanishing generator gradient" not in find_faults(measures)

@@ -93,10 +93,6 @@ def set_weights(model, seed=5):
     for member in getattr(model, "gans", [model]):
         if getattr(member, "moving_average", None) is not None:
             member.moving_average.network.set_weights(member.generator.get_weights())
-        for player, history in getattr(member, "histories", {}).items():
-            sources = member.players[player][0].trainable_variables
-            for mean, source in zip(history.means, sources, strict=True):
-                mean.assign(keras.ops.convert_to_numpy(source))
 
 
 def _draw(variable, rng):

@@ -210,3 +210,15 @@ def test_accuracy_of_an_f_gan_is_decided_where_p_equals_q(name):
     loss = losses.FGAN(name)
     assert [float(a) for a in loss.accuracies(above, below)] == [1.0, 1.0]
     assert [float(a) for a in loss.accuracies(below, above)] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("name", ["wasserstein", "relativistic_average"])
+def test_accuracies_do_not_depend_on_a_constant(name):
+    """Nor does the loss, so that no score alone is that of a real sample."""
+    loss, rng = losses.get(name), np.random.default_rng(0)
+    real, fake = rng.normal(0.5, 1.0, (50, 1)), rng.normal(-0.5, 1.0, (50, 1))
+    expected = (real > fake.mean()).mean(), (fake < real.mean()).mean()
+    for constant in (0.0, -100.0, 100.0):
+        scores = [ops.convert_to_tensor(x + constant, "float32") for x in (real, fake)]
+        found = [float(ops.convert_to_numpy(a)) for a in loss.accuracies(*scores)]
+        np.testing.assert_allclose(found, expected, atol=1e-6)

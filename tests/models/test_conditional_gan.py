@@ -8,6 +8,7 @@ from keras import layers, ops
 import kerasgen
 from kerasgen import models, networks
 from kerasgen.models import GAN
+from kerasgen.models.critic import Judgement
 from kerasgen.networks import conditional
 from kerasgen.techniques import AuxiliaryClassifier
 from tests import contracts
@@ -146,6 +147,35 @@ def test_the_generator_learns_the_classes():
     assert (nearest == asked).mean() > 0.9
 
 
+def test_auxiliary_classifier_is_the_cross_entropy_of_both_kinds():
+    rng = np.random.default_rng(0)
+    labels = np.array([0, 2, 1, 1])
+    logits = {side: rng.standard_normal((4, 3)) for side in ("real", "fake")}
+    real, fake = (
+        Judgement(None, ops.convert_to_tensor(logits[side], dtype="float32"), {})
+        for side in ("real", "fake")
+    )
+
+    def cross_entropy(values):
+        log_p = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
+        return -log_p[np.arange(4), labels].mean()
+
+    entropies = {side: cross_entropy(values) for side, values in logits.items()}
+    technique = AuxiliaryClassifier(0.7)
+    (own,) = technique.discriminator_terms(real, fake, labels)
+    (made,) = technique.generator_terms(real, fake, labels)
+    assert float(own) == pytest.approx(0.7 * sum(entropies.values()), rel=1e-5)
+    assert float(made) == pytest.approx(0.7 * entropies["fake"], rel=1e-5)
+
+
+def softmax_head():
+    """A classifier whose second output is probabilities, not logits."""
+    image = keras.Input(SHAPE)
+    x = layers.Dense(8)(layers.Flatten()(image))
+    heads = [layers.Dense(1)(x), layers.Dense(3, activation="softmax")(x)]
+    return keras.Model(image, heads)
+
+
 # What does not fit together.
 
 
@@ -194,7 +224,12 @@ def float_labels():
         (
             lambda: (generator(), classifying(3)),
             {"techniques": [AuxiliaryClassifier()]},
-            "at most a second of class",
+            "trains on labels: expected num_classes",
+        ),
+        (
+            lambda: (generator(3), softmax_head()),
+            {"num_classes": 3, "techniques": [AuxiliaryClassifier()]},
+            "takes class logits",
         ),
     ],
 )

@@ -74,6 +74,29 @@ def test_members_train_as_they_would_alone():
         contracts.assert_equal_states(first[0], second[0])
 
 
+def test_single_batches_are_put_in_order_too():
+    """The same samples, in order or not, train the members alike."""
+    x, modes = data((8, 8))
+    in_turn = np.arange(16).reshape(2, 8).T.reshape(-1)
+    states, logs = [], []
+    for order in (in_turn, np.arange(16)):
+        ensemble = make()
+        logs.append(ensemble.train_on_batch(x[order], modes[order], return_dict=True))
+        logs.append(ensemble.test_on_batch(x[order], modes[order], return_dict=True))
+        states.append(contracts.state_of(ensemble))
+    contracts.assert_equal_states(*states)
+    assert logs[:2] == logs[2:]
+
+
+def test_shares_are_those_of_the_training_part():
+    ensemble = make()
+    x, modes = data((30, 10))
+    order = np.r_[:28, 30:34, 28:30, 34:40]
+    ensemble.fit(x[order], modes[order], batch_size=4, validation_split=0.2, verbose=0)
+    shares = ops.convert_to_numpy(ensemble.prior.shares)
+    np.testing.assert_allclose(shares, [28 / 32, 4 / 32])
+
+
 def test_discriminator_steps_take_as_many_batches():
     ensemble = make(discriminator_steps=2)
     assert ensemble.batches_per_step == 4

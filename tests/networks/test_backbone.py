@@ -9,6 +9,7 @@ from keras import ops
 
 from kerasgen import networks
 from kerasgen.models import GAN
+from kerasgen.techniques import FeatureMatching
 from tests.models.tiny_gan import images
 
 SHAPE = (28, 28, 1)
@@ -19,11 +20,15 @@ def test_sees_what_the_application_was_trained_on():
     network = networks.backbone_discriminator(SHAPE, weights=None)
     x = np.random.default_rng(0).uniform(-1, 1, (2, *SHAPE)).astype("float32")
     grey = np.repeat(ops.convert_to_numpy(ops.image.resize(x, (32, 32))), 3, axis=-1)
-    backbone = next(v for v in network.layers if isinstance(v, keras.Model))
+    backbone = keras.applications.MobileNetV2(
+        include_top=False, weights=None, input_shape=(32, 32, 3), pooling="avg"
+    )
+    head = network.get_layer("logit")
+    backbone.set_weights(network.get_weights()[: -len(head.weights)])
     inputs = inspect.getmodule(keras.applications.MobileNetV2).preprocess_input(
         127.5 * grey + 127.5
     )
-    expected = network.get_layer("logit")(backbone(inputs, training=False))
+    expected = head(backbone(inputs, training=False))
     np.testing.assert_allclose(
         ops.convert_to_numpy(network(x, training=False)),
         ops.convert_to_numpy(expected),
@@ -50,6 +55,19 @@ def test_frozen_backbone_trains_its_logit_alone_and_is_saved(tmp_path):
     np.testing.assert_allclose(
         *(ops.convert_to_numpy(m.discriminator(x)) for m in (gan, loaded)), atol=1e-5
     )
+
+
+def test_feature_matching_finds_the_backbone_s_layers():
+    discriminator = networks.backbone_discriminator((8, 8, 1), weights=None)
+    gan = GAN(
+        networks.dcgan_generator((8, 8, 1), 4, 4),
+        discriminator,
+        4,
+        techniques=[FeatureMatching("block_6_expand_relu")],
+    )
+    x = ops.zeros((2, 8, 8, 1))
+    features = gan.judge(x, training=False).features["block_6_expand_relu"]
+    assert tuple(features.shape)[:3] == (2, 4, 4)
 
 
 @pytest.mark.parametrize(

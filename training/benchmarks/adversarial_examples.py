@@ -3,12 +3,13 @@
     KERAS_BACKEND=torch python -m training.benchmarks.adversarial_examples
 
 DCGANs of Fashion-MNIST, alike but for their labels: hard ones, one-sided smoothing
-(real 0.9) and two-sided smoothing (0.9 and 0.1); 8 epochs of the 60,000 images, the
-parameters of `dcgan_fashion_mnist` otherwise, three seeds. Then FGSM (Goodfellow et al.
-2015): 2,000 test images are moved to be taken for fakes, 2,000 samples of the same
-generator to be taken for reals, by up to epsilon grey levels a pixel. Reported is the
-mean of both accuracies; a coin has 50 %. Finished runs are kept in
-results/adversarial_examples.json; the table lands in results/adversarial_examples.md.
+(real 0.9) and two-sided smoothing (0.9 and 0.1); 5 epochs of the 60,000 images with 16
+filters, the parameters of `dcgan_fashion_mnist` otherwise, three seeds. Then FGSM
+(Goodfellow et al. 2015): 2,000 test images are moved to be taken for fakes, 2,000
+samples of the same generator to be taken for reals, by up to epsilon grey levels a
+pixel. Reported are the shares of reals and of fakes that are still told; a coin has
+50 %. Finished runs are kept in results/adversarial_examples.json; the table lands in
+results/adversarial_examples.md.
 """
 
 import argparse
@@ -32,13 +33,13 @@ VARIANTS = {
 }
 GREY_LEVELS = (0, 1, 2, 4, 8)
 SEEDS = (0, 1, 2)
-EPOCHS = 8
+EPOCHS = 5
 NUM = 2000
 
 
 def run(variant, seed, epochs):
     """Trains one DCGAN; returns the rows of its robustness."""
-    p = {**PARAMETERS, "seed": seed}
+    p = {**PARAMETERS, "filters": 16, "seed": seed}
     keras.utils.set_random_seed(seed)
     data = datasets.load("fashion_mnist", batch_size=p["batch_size"], seed=seed)
     gan = models.dcgan(
@@ -95,18 +96,19 @@ def render(done):
         "",
         "Mean of the seeds, the spread (smallest to largest) in brackets.",
         "",
-        "| labels | "
+        "| labels | of | "
         + " | ".join(f"{level} grey levels" for level in GREY_LEVELS)
         + " |",
-        "| --- |" + " --- |" * len(GREY_LEVELS),
+        "| --- | --- |" + " --- |" * len(GREY_LEVELS),
     ]
     for variant in VARIANTS:
-        runs = np.array([done[f"{variant}/{seed}"] for seed in SEEDS]).mean(axis=2)
-        cells = [
-            f"{column.mean():.1%} ({column.min():.0%} to {column.max():.0%})"
-            for column in runs.T
-        ]
-        lines.append(f"| {variant} | {' | '.join(cells)} |")
+        runs = np.array([done[f"{variant}/{seed}"] for seed in SEEDS])
+        for index, kind in enumerate(("reals", "fakes")):
+            cells = [
+                f"{column.mean():.1%} ({column.min():.0%} to {column.max():.0%})"
+                for column in runs[:, :, index].T
+            ]
+            lines.append(f"| {variant} | {kind} | {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 

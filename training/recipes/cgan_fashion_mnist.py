@@ -11,7 +11,6 @@ the label that was asked for.
 from kerasgen import models
 
 from .. import gans
-from ..class_scores import measure_classes
 
 PARAMETERS = {**gans.PARAMETERS}
 QUICK = {**gans.QUICK}
@@ -24,5 +23,5 @@ def build(p):
         models.projection_gan,
         "GAN with a projection discriminator, conditional on 10 classes,",
         "Miyato and Koyama 2018, arXiv:1802.05637",
-        measure_classes,
+        is_conditional=True,
     )
