@@ -133,6 +133,7 @@ def main():
 
 def render(done):
     """Both tables, in Markdown: median of the seeds, worst in brackets."""
+    seconds = sum(run["cpu_seconds"] for run in done.values())
     lines = [
         "# Modes covered in two dimensions",
         "",
@@ -144,8 +145,7 @@ def render(done):
         "one, in nats; both medians. A run that diverged covers no mode, and is "
         "counted beside the KL of the others.",
         "",
-        f"All runs took {sum(r['cpu_seconds'] for r in done.values()) / 60:.0f} minutes "
-        "of CPU time.",
+        f"All runs took {seconds / 60:.0f} minutes of CPU time.",
     ]
     for group, table, title in (
         ("losses", LOSSES, "Losses, with no stabiliser"),
