@@ -19,7 +19,7 @@ PACKAGE = ROOT / "kerasgen"
 LAYERS = [
     {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
     {"backend", "random", "datasets", "metrics", "plot", "divergences"},
-    {"losses", "penalties", "layers", "likelihoods", "augmentation"},
+    {"losses", "penalties", "layers", "likelihoods", "augmentation", "mixtures"},
     {"networks", "techniques"},
     {"models"},
     {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
