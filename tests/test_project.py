@@ -19,7 +19,8 @@ PACKAGE = ROOT / "kerasgen"
 LAYERS = [
     {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
     {"backend", "random", "datasets", "metrics", "plot", "divergences"},
-    {"losses", "penalties", "layers", "likelihoods", "augmentation", "mixtures"},
+    {"losses", "penalties", "layers", "likelihoods", "augmentation", "mixtures"}
+    | {"pixel_distributions"},
     {"networks", "techniques"},
     {"models"},
     {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
@@ -29,6 +30,7 @@ LAYERS = [
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
     "cgan_fashion_mnist",
+    "gmm_fashion_mnist",
     "lsgan_fashion_mnist",
     "sngan_fashion_mnist",
     "wgan_gp_fashion_mnist",

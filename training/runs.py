@@ -10,14 +10,15 @@ from .epoch_save import EpochSave
 
 @dataclass
 class GenerativeRun:
-    """Training of a `GenerativeModel`, resumable at each epoch, best epoch kept.
+    """Training of a `GenerativeModel`, best epoch kept, resumable where it says so.
 
     model: compiled model. data: training data for `fit`. score: name of the logged
     value, lower is better, that selects the best epoch. measure: function of the
     trained model that returns the card's metrics. references: function without
     arguments that returns the same of a baseline and of real images. card: further
     fields of the card. callbacks: those that log the score. fit_arguments: further
-    arguments of `fit`, such as validation_data.
+    arguments of `fit`, such as validation_data. resumes: whether a run that was cut off
+    goes on at its last epoch; one of EM starts anew.
     """
 
     model: object
@@ -28,6 +29,7 @@ class GenerativeRun:
     card: dict
     callbacks: list = field(default_factory=list)
     fit_arguments: dict = field(default_factory=dict)
+    resumes: bool = True
 
     def fit(self, folder, epochs, callbacks, verbose):
         """Trains in a run folder; returns further fields of the card."""
@@ -42,7 +44,7 @@ class GenerativeRun:
                 best,
                 *callbacks,
                 SampleGrid(folder),
-                Checkpoint(folder),
+                *([Checkpoint(folder)] if self.resumes else []),
             ],
             **self.fit_arguments,
         )
