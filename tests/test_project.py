@@ -25,6 +25,7 @@ LAYERS = [
         "layers",
         "likelihoods",
         "augmentation",
+        "mixtures",
         "pixel_distributions",
     },
     {"networks", "techniques"},
@@ -36,6 +37,7 @@ LAYERS = [
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
     "gated_pixel_cnn_fashion_mnist",
+    "gmm_fashion_mnist",
     "lsgan_fashion_mnist",
     "pixel_cnn_digits",
     "sngan_fashion_mnist",

@@ -9,6 +9,7 @@ from kerasgen.models.conditional_builders import (
 )
 from kerasgen.models.gan import GAN
 from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
+from kerasgen.models.gaussian_mixture import GaussianMixture
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.mode_ensemble import ModeEnsembleGAN
 from kerasgen.models.pixel_cnn import GatedPixelCNN, PixelCNN
@@ -19,6 +20,7 @@ __all__ = [
     "Batch",
     "GAN",
     "GatedPixelCNN",
+    "GaussianMixture",
     "PixelCNN",
     "VAE",
     "GenerativeModel",

@@ -10,12 +10,11 @@ from kerasgen.arguments import check_positive_integer
 from kerasgen.models.gan_checks import check_fraction
 from kerasgen.models.levels import LevelSpec
 from kerasgen.models.map_batches import map_batches
+from kerasgen.models.masks import check_mask
 from kerasgen.models.moving_average import MovingAverage
 from kerasgen.models.pixel_sampling import Given, sample_pixels
-from kerasgen.models.sampling_model import SamplingModel
+from kerasgen.models.sampling_model import COMPLETION_STEP, SamplingModel
 from kerasgen.pixel_distributions import bits_of, levels_to_unit, unit_to_levels
-
-COMPLETION_STEP = -4
 
 
 class AutoregressiveModel(SamplingModel):
@@ -239,7 +238,7 @@ class AutoregressiveModel(SamplingModel):
             TypeError: The mask is not of bools.
             ValueError: The mask has another shape, or a kept value is on no level.
         """
-        mask = self._check_mask(mask, len(images))
+        mask = check_mask(mask, len(images), self.data_shape)
         images = np.asarray(images)
         # Any value may stand for a hidden one; black is on every set of levels.
         black = 0 if images.dtype == np.uint8 else -1
@@ -285,27 +284,3 @@ class AutoregressiveModel(SamplingModel):
 
     def _to_images(self, levels):
         return self.to_data_domain(levels_to_unit(levels, self.distribution.num_levels))
-
-    def _check_mask(self, mask, num_images):
-        mask = np.asarray(mask)
-        if mask.dtype != np.bool_:
-            raise TypeError(
-                "`mask` is an array of bools, True where a value is kept. "
-                f"Received: dtype={mask.dtype}"
-            )
-        height, width, channels = self.data_shape
-        shape = (num_images, height, width, channels)
-        if mask.shape in (shape[:3], shape[1:3]):
-            mask = mask[..., None]
-        if mask.shape[-3:-1] != (height, width) or mask.ndim not in (3, 4):
-            raise ValueError(
-                f"`mask` is of shape {shape}, {shape[:3]}, {shape[1:]} or "
-                f"{shape[1:3]}. Received: shape={mask.shape}"
-            )
-        try:
-            return np.broadcast_to(mask, shape)
-        except ValueError as error:
-            raise ValueError(
-                f"`mask` is of shape {shape}, {shape[:3]}, {shape[1:]} or "
-                f"{shape[1:3]}. Received: shape={mask.shape}"
-            ) from error

@@ -11,6 +11,7 @@ from kerasgen.models.base import GenerativeModel
 from kerasgen.models.signatures import Signature, TensorInput
 
 GENERATION_STEP = -2
+COMPLETION_STEP = -4
 MAX_SERVED_SAMPLES = 1024
 DRAWN = -1  # the label of a sample whose class is drawn
 
