@@ -113,11 +113,11 @@ class EMModel(SamplingModel):
         with contextlib.ExitStack() as self.after_fit:
             self.after_fit.callback(self._leave_fit)
             callbacks.on_train_begin()
-            values = self.to_values(samples, self.seed, FIT_STEP)
-            starts = [self.mixture] if warm_start else self._starts(values, num_starts)
-            runs = [EM(values, start, self.reg_covar, tolerance) for start in starts]
+            runs = []
             for epoch in range(epochs):
                 callbacks.on_epoch_begin(epoch)
+                # Within the first epoch, where callbacks count its time.
+                runs = runs or self._start(samples, tolerance, num_starts, warm_start)
                 logs = self._iterate(runs, callbacks)
                 if held_out is not None:
                     terms = self._evaluate(held_out)
@@ -171,13 +171,18 @@ class EMModel(SamplingModel):
             raise ValueError("Expected at least one sample. Received: no batch")
         return np.concatenate(parts)
 
-    def _starts(self, values, num_starts):
-        random_state = np.random.RandomState(self.seed)
-        components = self.mixture.components
-        return [
-            kmeans_start(values, components, self.reg_covar, random_state)
-            for _ in range(num_starts)
-        ]
+    def _start(self, samples, tolerance, num_starts, warm_start):
+        """The runs of EM, before their first step."""
+        values = self.to_values(samples, self.seed, FIT_STEP)
+        mixture, reg_covar = self.mixture, self.reg_covar
+        starts = [mixture]
+        if not warm_start:
+            random_state = np.random.RandomState(self.seed)
+            starts = [
+                kmeans_start(values, mixture.components, reg_covar, random_state)
+                for _ in range(num_starts)
+            ]
+        return [EM(values, start, reg_covar, tolerance) for start in starts]
 
     def _iterate(self, runs, callbacks):
         """One step of each run; takes the likeliest mixture and returns its logs."""
