@@ -13,13 +13,13 @@ from kerasgen.pixel_distributions import Categorical
 LEVELS = 4
 NETWORKS = {
     "pixel_cnn": lambda shape: PixelCNNNetwork(
-        shape, LEVELS, num_blocks=2, filters=6, first_kernel_size=5
+        shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5
     ),
     "gated": lambda shape: GatedPixelCNNNetwork(
-        shape, LEVELS, num_blocks=2, filters=6, first_kernel_size=5
+        shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5
     ),
     "gated, labels": lambda shape: GatedPixelCNNNetwork(
-        shape, LEVELS, num_blocks=2, filters=6, first_kernel_size=5, num_classes=3
+        shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5, num_classes=3
     ),
 }
 SHAPES = {"grey": (5, 4, 1), "colour": (3, 4, 3)}
@@ -86,9 +86,10 @@ def test_no_value_sees_itself_or_a_later_one(network):
 def test_gated_pixel_cnn_sees_all_that_is_before(shape):
     """No blind spot: 2 blocks of 3x3 after 5x5 reach over these images' rows."""
     network = GatedPixelCNNNetwork(
-        shape, LEVELS, num_blocks=4, filters=6, first_kernel_size=5
+        shape, LEVELS, num_blocks=4, filters=12, first_kernel_size=5
     )
-    seen = seen_by_each_value(randomize(network))
+    # A ReLU may be dead at a pixel of one image.
+    seen = seen_by_each_value(randomize(network), num_draws=6)
     num = len(seen)
     np.testing.assert_array_equal(seen, np.tril(np.ones((num, num), bool), -1))
 
@@ -133,8 +134,7 @@ def test_pixel_by_pixel_equals_the_whole(network, shape):
         state = network.end_row(state, x[:, row])
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.6])
-def test_samples_are_those_of_naive_sampling(network, shape, temperature):
+def test_samples_are_those_of_naive_sampling(network, shape):
     rng = np.random.default_rng(4)
     uniform = ops.convert_to_tensor(rng.uniform(size=(4, *shape)).astype("float32"))
     given = Given(
@@ -145,7 +145,7 @@ def test_samples_are_those_of_naive_sampling(network, shape, temperature):
     for part in (None, given):
         fast, naive = (
             ops.convert_to_numpy(
-                sample(network, distribution, uniform, temperature, labels, part)
+                sample(network, distribution, uniform, 0.8, labels, part)
             )
             for sample in (sample_pixels, sample_naively)
         )
