@@ -217,7 +217,9 @@ class CheckpointFolder:
 
 def _state_of(model):
     metrics = [v for tracker in model.trackers.values() for v in tracker.variables]
-    return [*model.variables, *model.optimizer.variables, *metrics]
+    # A model that EM fits has no optimizer.
+    slots = [] if model.optimizer is None else model.optimizer.variables
+    return [*model.variables, *slots, *metrics]
 
 
 def _to_numpy(variable):

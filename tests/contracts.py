@@ -156,9 +156,9 @@ def check_model(make_model, x, tmp_path, left_as_default=()):
         left_as_default: Names of arguments that another test covers.
     """
     model = make_model()
-    _check_model_config(model, left_as_default)
+    check_model_config(model, left_as_default)
     _check_evaluation(model, x)
-    _check_generation(model)
+    check_generation(model)
     model.summary(print_fn=lambda line, line_break=True: None)
     _check_model_saving(model, x, tmp_path / "model.keras")
 
@@ -176,7 +176,8 @@ def assert_equal_states(a, b):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def _check_model_config(model, left_as_default):
+def check_model_config(model, left_as_default=()):
+    """Checks that a config and its JSON make an equal model."""
     config = model.get_config()
     for name, parameter in inspect.signature(type(model)).parameters.items():
         assert name in config
@@ -209,7 +210,8 @@ def _check_evaluation(model, x):
     assert_equal_states(before, state_of(model)[: -2 * len(model.trackers)])
 
 
-def _check_generation(model):
+def check_generation(model):
+    """Checks that draws follow their seed, and what is refused."""
     samples = model.generate(5, seed=3)
     assert samples.shape == (5, *model.data_shape)
     assert samples.dtype == ("uint8" if len(model.data_shape) == 3 else "float32")

@@ -19,7 +19,15 @@ PACKAGE = ROOT / "kerasgen"
 LAYERS = [
     {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
     {"backend", "random", "datasets", "metrics", "plot", "divergences"},
-    {"losses", "penalties", "layers", "likelihoods", "augmentation"},
+    {
+        "losses",
+        "penalties",
+        "layers",
+        "likelihoods",
+        "augmentation",
+        "mixtures",
+        "pixel_distributions",
+    },
     {"networks", "techniques"},
     {"models"},
     {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
@@ -28,7 +36,10 @@ LAYERS = [
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
+    "gated_pixel_cnn_fashion_mnist",
+    "gmm_fashion_mnist",
     "lsgan_fashion_mnist",
+    "pixel_cnn_digits",
     "sngan_fashion_mnist",
     "wgan_gp_fashion_mnist",
 }

@@ -65,6 +65,27 @@ MODELS = (
         "[Mirza and Osindero](https://arxiv.org/abs/1411.1784)",
     ),
     (
+        "PixelCNN",
+        "pixel_cnn_",
+        "explicit, exact",
+        2016,
+        "[van den Oord et al.](https://arxiv.org/abs/1601.06759)",
+    ),
+    (
+        "GatedPixelCNN",
+        "gated_pixel_cnn_",
+        "explicit, exact",
+        2016,
+        "[van den Oord et al.](https://arxiv.org/abs/1606.05328)",
+    ),
+    (
+        "GaussianMixture",
+        "gmm_",
+        "explicit, exact",
+        1999,
+        "[Tipping and Bishop](https://doi.org/10.1162/089976699300016728)",
+    ),
+    (
         "conv_vae",
         "vae_",
         "explicit, approximate",

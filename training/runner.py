@@ -1,5 +1,7 @@
 """Trains a recipe in a run folder; started again, it goes on where it stopped.
 
+A mixture that EM fits in minutes starts anew.
+
 The run folder holds recipe.json (the resolved parameters), metrics.csv, samples/ (a
 grid for each epoch), checkpoints/, best/, and at the end preset/. A classifier's has
 state.npz in place of the last four.

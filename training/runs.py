@@ -12,7 +12,7 @@ from .epoch_save import EpochSave
 
 @dataclass
 class GenerativeRun:
-    """Training of a `GenerativeModel`, resumable at each epoch, best epoch kept.
+    """Training of a `GenerativeModel`, best epoch kept, resumable where it says so.
 
     model: compiled model. data: training data for `fit`. score: name of the logged
     value, lower is better, that selects the best epoch. measure: function of the
@@ -21,7 +21,8 @@ class GenerativeRun:
     fields of the card. judge_classes: function of the trained model that returns a row
     for each class and metrics that sum them up, for conditional models. callbacks:
     those that log the score. fit_arguments: further arguments of `fit`, such as
-    validation_data.
+    validation_data. resumes: whether a run that was cut off goes on at its last epoch;
+    one of EM starts anew.
     """
 
     model: object
@@ -33,6 +34,7 @@ class GenerativeRun:
     judge_classes: object = None
     callbacks: list = field(default_factory=list)
     fit_arguments: dict = field(default_factory=dict)
+    resumes: bool = True
 
     def fit(self, folder, epochs, callbacks, verbose):
         """Trains in a run folder; returns further fields of the card."""
@@ -47,7 +49,7 @@ class GenerativeRun:
                 best,
                 *callbacks,
                 SampleGrid(folder),
-                Checkpoint(folder),
+                *([Checkpoint(folder)] if self.resumes else []),
             ],
             **self.fit_arguments,
         )

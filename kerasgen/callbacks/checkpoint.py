@@ -32,7 +32,7 @@ class Checkpoint(keras.callbacks.Callback):
             anew; the first save then removes checkpoints of later steps.
 
     Raises:
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or EM fits the model.
 
     Example:
 
@@ -59,6 +59,11 @@ class Checkpoint(keras.callbacks.Callback):
         self.resume = resume
 
     def on_train_begin(self, logs=None):
+        if self.model.feed is None:
+            raise ValueError(
+                "Expected a model that trains in steps; one that EM fits is run anew. "
+                f"Received: {type(self.model).__name__}"
+            )
         self.model.after_fit.callback(self.folder.close)
         self.folder.open()
         remove_orphans(self.path)

@@ -26,6 +26,7 @@ from kerasgen.layers.conditional_batch_normalization import (
 from kerasgen.layers.dropout import Dropout
 from kerasgen.layers.instance_noise import InstanceNoise
 from kerasgen.layers.instance_normalization import InstanceNormalization
+from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
 from kerasgen.layers.minibatch_discrimination import MinibatchDiscrimination
 from kerasgen.layers.minibatch_std_dev import MinibatchStdDev
 from kerasgen.layers.projection_head import ProjectionHead
@@ -43,6 +44,8 @@ __all__ = [
     "Dropout",
     "InstanceNoise",
     "InstanceNormalization",
+    "MaskedConv2D",
+    "MaskedDense",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
     "ProjectionHead",

@@ -9,14 +9,19 @@ from kerasgen.models.conditional_builders import (
 )
 from kerasgen.models.gan import GAN
 from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
+from kerasgen.models.gaussian_mixture import GaussianMixture
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.mode_ensemble import ModeEnsembleGAN
+from kerasgen.models.pixel_cnn import GatedPixelCNN, PixelCNN
 from kerasgen.models.vae import VAE
 from kerasgen.models.vae_builders import conv_vae, dense_vae
 
 __all__ = [
     "Batch",
     "GAN",
+    "GatedPixelCNN",
+    "GaussianMixture",
+    "PixelCNN",
     "VAE",
     "GenerativeModel",
     "LatentModel",

@@ -9,6 +9,7 @@ from keras import ops
 from kerasgen import backend, seeds
 from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.models.feed import Feed, raise_data_errors
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.monitor import FitMonitor
 from kerasgen.models.player_training import PlayerTraining
 from kerasgen.models.training_data import (
@@ -248,6 +249,10 @@ class GenerativeModel(PlayerTraining):
         }
 
     # Data domain and model domain.
+
+    def data_spec(self, value_range=None):
+        """What the model takes for data: a `DataSpec`."""
+        return DataSpec(self.data_shape, self.num_classes, value_range)
 
     def to_data_domain(self, x):
         """Model domain to data domain: uint8 images, or vectors as they are."""

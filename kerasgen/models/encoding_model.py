@@ -1,11 +1,10 @@
 """Models that encode samples to latents, and decode them again."""
 
 import numpy as np
-from keras import ops
 
-from kerasgen.models.inputs import DataSpec
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.latents import interpolate_latents
+from kerasgen.models.map_batches import map_batches
 from kerasgen.models.signatures import Signature, TensorInput
 
 
@@ -109,23 +108,8 @@ class EncodingModel(LatentModel):
     def _serve_reconstruction(self, **data):
         return {self.data_name: self.reconstruct_tensor(data[self.data_name])}
 
-    def map_batches(self, fn, x, value_range, batch_size=256):
-        """Applies `fn(x, rows)` to checked batches.
-
-        Args:
-            fn: Function of samples and their int32 numbers that returns a tuple of
-                arrays with a row a sample.
-            x: Samples, as in `fit`.
-            value_range: As in `fit`.
-            batch_size: Samples in one call of `fn`.
-
-        Returns:
-            Tuple of NumPy arrays.
-        """
-        x = DataSpec(self.data_shape, value_range=value_range).check(x)
-        parts = []
-        for start in range(0, len(x), batch_size):
-            part = x[start : start + batch_size]
-            rows = np.arange(start, start + len(part), dtype=np.int32)
-            parts.append([ops.convert_to_numpy(out) for out in fn(part, rows)])
-        return tuple(np.concatenate(out) for out in zip(*parts, strict=True))
+    def map_batches(self, fn, x, value_range):
+        """Applies `fn(x, rows)` to checked batches; see `map_batches`."""
+        return map_batches(
+            self, lambda part, rows, labels: fn(part, rows), x, value_range=value_range
+        )

@@ -13,7 +13,7 @@ class MovingAverage(keras.layers.Layer):
     min(decay, (1 + step) / (10 + step)), which forgets the initial weights.
 
     Args:
-        network: Built Keras model.
+        network: Built Keras model, or a layer that builds without inputs.
         decay: Float in (0, 1).
 
     Reference: Karras et al. 2018, "Progressive Growing of GANs", appendix A.1.
@@ -22,7 +22,7 @@ class MovingAverage(keras.layers.Layer):
     def __init__(self, network, decay, name="moving_average"):
         super().__init__(name=name, trainable=False)
         self.decay = decay
-        self.network = keras.models.clone_model(network)
+        self.network = _copy(network)
         self.network.trainable = False
         self.network.set_weights(network.get_weights())
         # A function, so that Keras does not adopt the original's variables here.
@@ -47,3 +47,11 @@ class MovingAverage(keras.layers.Layer):
             else:
                 new = ops.where(accepted, source.value, average.value)
             average.assign(new)
+
+
+def _copy(network):
+    if isinstance(network, keras.Model):
+        return keras.models.clone_model(network)
+    copy = type(network).from_config(network.get_config())
+    copy.build()
+    return copy

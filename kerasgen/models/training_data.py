@@ -9,13 +9,12 @@ import numpy as np
 from kerasgen.arguments import check_positive_integer
 from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.models.feed import Feed
-from kerasgen.models.inputs import DataSpec
 from kerasgen.models.sources import is_array, make_source
 
 
 def make_training_feed(model, x, y, batch_size, shuffle, steps, value_range):
     """The feed that `fit` trains on; arguments as in `GenerativeModel.fit`."""
-    spec = DataSpec(model.data_shape, model.num_classes, value_range)
+    spec = model.data_spec(value_range)
     source = _make_source(model, x, y, batch_size, shuffle, steps, spec)
     return Feed(
         source, spec, model.batches_per_step, _min_rows(model), steps_per_epoch=steps
@@ -24,7 +23,7 @@ def make_training_feed(model, x, y, batch_size, shuffle, steps, value_range):
 
 def make_evaluation_feed(model, x, y, batch_size, steps, value_range):
     """The feed that `evaluate` reads; arguments as in `GenerativeModel.evaluate`."""
-    spec = DataSpec(model.data_shape, model.num_classes, value_range)
+    spec = model.data_spec(value_range)
     source = _make_source(model, x, y, batch_size, False, steps, spec)
     return Feed(
         source,
@@ -63,7 +62,7 @@ def make_validation_feed(model, data, batch_size, default, steps, value_range):
 
 def make_batch(model, x, y, training):
     """One checked batch `(x, rows, labels)` for `train_on_batch`, or to evaluate."""
-    spec = DataSpec(model.data_shape, model.num_classes)
+    spec = model.data_spec()
     x = spec.check(x)
     parts = model.batches_per_step if training else model.batches_per_evaluation
     min_size = parts * _min_rows(model) if training else 1

@@ -1,4 +1,4 @@
-"""Which image sizes a stride-2 architecture admits."""
+"""Shapes of samples, and which image sizes a stride-2 architecture admits."""
 
 SMALLEST_IMAGE = 8
 LARGEST_IMAGE = 128
@@ -20,6 +20,25 @@ def check_channels(image_shape):
         raise ValueError(
             "`image_shape` is (height, width, channels) with 1 or 3 channels. "
             f"Received: image_shape={image_shape!r}"
+        )
+    return shape
+
+
+def check_data_shape(data_shape):
+    """Returns the shape of one sample, of any size.
+
+    Args:
+        data_shape: (height, width, channels) or (features,), positive integers.
+
+    Raises:
+        ValueError: Another rank or size.
+    """
+    shape = tuple(data_shape) if isinstance(data_shape, list | tuple) else ()
+    sizes_are_positive = all(isinstance(size, int) and size > 0 for size in shape)
+    if len(shape) not in (1, 3) or not sizes_are_positive:
+        raise ValueError(
+            "`data_shape` is (height, width, channels) or (features,). "
+            f"Received: data_shape={data_shape!r}"
         )
     return shape
 

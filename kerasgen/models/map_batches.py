@@ -1,0 +1,32 @@
+"""Functions of samples, applied batch by batch."""
+
+import numpy as np
+from keras import ops
+
+
+def map_batches(model, fn, x, labels=None, value_range=None, batch_size=256):
+    """Applies `fn(x, rows, labels)` to checked batches.
+
+    Args:
+        model: `GenerativeModel`, whose data the samples are.
+        fn: Function of samples, their int32 numbers and int32 labels or None that
+            returns a tuple of tensors with a row a sample.
+        x: Samples, as in `fit`.
+        labels: As in `fit`; None for a model or a function without labels.
+        value_range: As in `fit`.
+        batch_size: Samples in one call of `fn`.
+
+    Returns:
+        Tuple of NumPy arrays.
+    """
+    spec = model.data_spec(value_range)
+    x = spec.check(x)
+    if labels is not None:
+        labels = spec.check_labels(labels, len(x))
+    parts = []
+    for start in range(0, len(x), batch_size):
+        part = slice(start, start + batch_size)
+        rows = np.arange(start, start + len(x[part]), dtype=np.int32)
+        given = None if labels is None else labels[part]
+        parts.append([ops.convert_to_numpy(out) for out in fn(x[part], rows, given)])
+    return tuple(np.concatenate(out) for out in zip(*parts, strict=True))

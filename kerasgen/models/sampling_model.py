@@ -1,0 +1,163 @@
+"""Models that draw samples row by row from counter-based noise."""
+
+import secrets
+
+import numpy as np
+from keras import ops
+
+from kerasgen import random, seeds
+from kerasgen.arguments import check_positive_integer
+from kerasgen.models.base import GenerativeModel
+from kerasgen.models.signatures import Signature, TensorInput
+
+GENERATION_STEP = -2
+COMPLETION_STEP = -4
+MAX_SERVED_SAMPLES = 1024
+DRAWN = -1  # the label of a sample whose class is drawn
+
+
+class SamplingModel(GenerativeModel):
+    """Base of models with `sample_tensor(noise, temperature, labels, use_ema)`.
+
+    It maps a `kerasgen.random.Noise`, a float32 scalar, int32 labels (B,) or None and a
+    bool to samples in the data domain, tensors to tensors.
+    """
+
+    def generate(
+        self,
+        num_samples,
+        seed=None,
+        labels=None,
+        *,
+        temperature=1.0,
+        use_ema=True,
+        batch_size=256,
+    ):
+        """Draws samples; the same seed gives the same images on every backend.
+
+        Args:
+            num_samples: Integer >= 1.
+            seed: Integer in [0, 2**32), or None for fresh noise.
+            labels: Classes of a conditional model: int (num_samples,) in
+                [0, num_classes), or one class for all; None draws them uniformly.
+            temperature: Float > 0 that multiplies the latents' standard deviation, or
+                divides the logits of a model of pixels; under 1 for likelier samples.
+            use_ema: Sample the moving average of the weights where there is one.
+            batch_size: Samples computed at once.
+
+        Returns:
+            uint8 images (num_samples, H, W, C), or float32 vectors.
+
+        Raises:
+            ValueError: An argument is out of its range.
+        """
+        check_positive_integer("num_samples", num_samples)
+        check_positive_integer("batch_size", batch_size)
+        self.check_temperature(temperature)
+        labels = self.check_labels(labels, num_samples)
+        seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
+        rows = np.arange(num_samples, dtype=np.int32)
+        return self.sample_rows(rows, seed, labels, temperature, use_ema, batch_size)
+
+    def sample_rows(self, rows, seed, labels, temperature, use_ema, batch_size):
+        """Samples of chosen rows of a draw, in the data domain.
+
+        Args:
+            rows: int32 array (N,), numbers of the samples in the draw.
+            seed: Integer in [0, 2**32).
+            labels: int32 array (N,), -1 where a class is drawn, or None.
+            temperature: As in `generate`.
+            use_ema: As in `generate`.
+            batch_size: As in `generate`.
+
+        Returns:
+            uint8 (N, H, W, C), or float32 (N, D).
+        """
+        size = min(len(rows), batch_size)
+        sample = self.compiled_function("sample", self._sample, bool(use_ema))
+        parts = []
+        for start in range(0, len(rows), size):
+            # One shape for every call, so that one compilation serves them all.
+            part = sample(
+                np.resize(rows[start:], size),
+                seeds.seed_word(seed),
+                np.asarray(temperature, np.float32),
+                None if labels is None else np.resize(labels[start:], size),
+            )
+            parts.append(ops.convert_to_numpy(part))
+        return np.concatenate(parts)[: len(rows)]
+
+    @staticmethod
+    def check_temperature(temperature):
+        """Raises ValueError unless it is a finite number > 0."""
+        is_number = isinstance(temperature, int | float | np.number)
+        if not (is_number and np.isfinite(temperature) and temperature > 0):
+            raise ValueError(
+                f"`temperature` is a finite number > 0. Received: {temperature!r}"
+            )
+
+    def check_labels(self, labels, num_samples):
+        """Labels as `decode` takes them.
+
+        Args:
+            labels: As in `generate`.
+            num_samples: Number of samples.
+
+        Returns:
+            int32 array (num_samples,), -1 where a class is to be drawn; None for an
+            unconditional model.
+
+        Raises:
+            TypeError: The labels are not integers.
+            ValueError: The model is unconditional, or labels do not fit.
+        """
+        if self.num_classes is None:
+            if labels is not None:
+                raise ValueError(
+                    "This model is unconditional: expected labels=None. "
+                    f"Received: labels of type {type(labels).__name__}"
+                )
+            return None
+        if labels is None:
+            return np.full(num_samples, DRAWN, np.int32)
+        if np.ndim(labels) == 0:
+            labels = np.full(num_samples, labels)
+        return self.data_spec().check_labels(labels, num_samples)
+
+    def _sample(self, rows, seed, temperature, labels, use_ema):
+        noise = random.Noise(seed, GENERATION_STEP, rows)
+        if labels is not None:
+            labels = ops.where(labels < 0, self.draw_labels(noise), labels)
+        return self.sample_tensor(noise, temperature, labels, use_ema)
+
+    def draw_labels(self, noise):
+        """Classes of samples that none was asked for: int32 (B,), uniform."""
+        return ops.cast(noise.uniform("labels", ()) * self.num_classes, "int32")
+
+    def export_signatures(self):
+        """What `export` writes; a subclass with more verbs to serve adds them.
+
+        Returns:
+            Dict of name to `Signature`: "generate", from a number of samples and a
+            seed; of a conditional model also from one `label`, -1 for classes drawn
+            uniformly.
+        """
+        request = {
+            "num": TensorInput((), "int32", low=1, high=MAX_SERVED_SAMPLES),
+            "seed": TensorInput((), "int64", low=0, high=2**32 - 1),
+        }
+        if self.num_classes is not None:
+            last = self.num_classes - 1
+            request["label"] = TensorInput((), "int32", low=DRAWN, high=last)
+        return {"generate": Signature(self._serve_samples, request, self._generate)}
+
+    def _serve_samples(self, num, seed, label=None):
+        rows = ops.arange(num, dtype="int32")
+        labels = None if label is None else ops.zeros_like(rows) + label
+        # The cast keeps the low 32 bits, as `seeds.seed_word` does.
+        samples = self._sample(rows, ops.cast(seed, "int32"), 1.0, labels, True)
+        return {self.data_name: samples}
+
+    def _generate(self, num, seed, label=DRAWN):
+        labels = None if label == DRAWN else int(label)
+        return {self.data_name: self.generate(int(num), int(seed), labels)}
