@@ -5,7 +5,6 @@ import itertools
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 import kerasgen
 from kerasgen import datasets
