@@ -12,6 +12,7 @@ from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.mode_ensemble import ModeEnsembleGAN
 from kerasgen.models.pixel_cnn import GatedPixelCNN, PixelCNN
+from kerasgen.models.pixel_rnn import PixelRNN
 from kerasgen.models.vae import VAE
 from kerasgen.models.vae_builders import conv_vae, dense_vae
 
@@ -20,6 +21,7 @@ __all__ = [
     "GAN",
     "GatedPixelCNN",
     "PixelCNN",
+    "PixelRNN",
     "VAE",
     "GenerativeModel",
     "LatentModel",
