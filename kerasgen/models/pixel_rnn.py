@@ -29,8 +29,8 @@ class PixelRNN(AutoregressiveModel):
         image_shape: (height, width, channels), any size, 1 or 3 channels; those of a
             pixel are modelled in the order R, G, B.
         num_levels: Grey levels of the images, 2 (binary) to 256.
-        cell: "row_lstm" (`kerasgen.networks.pixel_lstm.RowLSTM`) or "diagonal_bilstm"
-            (`DiagonalBiLSTM`, in the same place).
+        cell: "row_lstm" (`kerasgen.networks.row_lstm.RowLSTM`) or "diagonal_bilstm"
+            (`kerasgen.networks.diagonal_bilstm.DiagonalBiLSTM`).
         num_layers: LSTM layers after the first convolution.
         filters: Channels h of the LSTMs' states, a multiple of the image's; between
             layers there are 2h.

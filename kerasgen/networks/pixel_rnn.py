@@ -4,8 +4,9 @@ import keras
 from keras import ops
 
 from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
-from kerasgen.networks.pixel_lstm import DiagonalBiLSTM, RowLSTM
+from kerasgen.networks.diagonal_bilstm import DiagonalBiLSTM
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in
+from kerasgen.networks.row_lstm import RowLSTM
 
 CELLS = {"row_lstm": RowLSTM, "diagonal_bilstm": DiagonalBiLSTM}
 

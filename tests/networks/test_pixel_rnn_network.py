@@ -8,9 +8,10 @@ import pytest
 from keras import ops
 
 from kerasgen import backend
-from kerasgen.networks.pixel_lstm import DiagonalBiLSTM, RowLSTM, skew, unskew
+from kerasgen.networks.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
 from kerasgen.networks.pixel_network import write_column
 from kerasgen.networks.pixel_rnn import PixelRNNNetwork
+from kerasgen.networks.row_lstm import RowLSTM
 
 CELLS = ("row_lstm", "diagonal_bilstm")
 
