@@ -173,10 +173,12 @@ class MaskedConv2D(keras.layers.Layer):
         }
 
     def _masked(self):
-        return self.kernel * ops.cast(self._allowed, self.kernel.dtype)
+        # The layer's scope, which casts weights, is that of `call` alone.
+        kernel = ops.cast(self.kernel, self.compute_dtype)
+        return kernel * ops.cast(self._allowed, self.compute_dtype)
 
     def _add_bias(self, x):
-        return x + self.bias if self.use_bias else x
+        return x + ops.cast(self.bias, self.compute_dtype) if self.use_bias else x
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -184,8 +186,9 @@ class MaskedDense(keras.layers.Layer):
     """A 1x1 convolution with mask B: each pixel alone, colours in order.
 
     Args:
-        units: Output channels, a multiple of `num_groups`.
+        units: Output channels, a multiple of `num_groups * num_parts`.
         num_groups: As in `MaskedConv2D`.
+        num_parts: As in `MaskedConv2D`.
         kernel_initializer: Initializer of the kernel, before masking.
         **kwargs: `name`, `dtype` and `trainable` of `keras.layers.Layer`.
 
@@ -200,18 +203,24 @@ class MaskedDense(keras.layers.Layer):
     """
 
     def __init__(
-        self, units, num_groups=1, kernel_initializer="glorot_uniform", **kwargs
+        self,
+        units,
+        num_groups=1,
+        num_parts=1,
+        kernel_initializer="glorot_uniform",
+        **kwargs,
     ):
         super().__init__(**kwargs)
-        check_positive_integer("units", units)
-        check_positive_integer("num_groups", num_groups)
-        if units % num_groups:
+        for name in ("units", "num_groups", "num_parts"):
+            check_positive_integer(name, locals()[name])
+        if units % (num_groups * num_parts):
             raise ValueError(
-                f"`units` is a multiple of num_groups={num_groups}. "
-                f"Received: units={units}"
+                f"`units` is a multiple of num_groups * num_parts, {num_groups} * "
+                f"{num_parts}. Received: units={units}"
             )
         self.units = units
         self.num_groups = num_groups
+        self.num_parts = num_parts
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
@@ -227,7 +236,7 @@ class MaskedDense(keras.layers.Layer):
             shape, initializer=self.kernel_initializer, name="kernel"
         )
         self.bias = self.add_weight((self.units,), "zeros", name="bias")
-        mask = causal_mask((1, 1, *shape), "B", self.num_groups)
+        mask = causal_mask((1, 1, *shape), "B", self.num_groups, self.num_parts)
         self._allowed = mask[0, 0].astype("float32")
 
     def call(self, inputs):
@@ -252,6 +261,7 @@ class MaskedDense(keras.layers.Layer):
             **super().get_config(),
             "units": self.units,
             "num_groups": self.num_groups,
+            "num_parts": self.num_parts,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
 

@@ -66,9 +66,7 @@ class PixelNetwork(keras.layers.Layer):
 
 def shift_in(window, values):
     """A window (B, n, ...) moved on by one, with `values` (B, ...) as its last."""
-    if window.shape[1] == 1:
-        return values[:, None]
-    return ops.concatenate([window[:, 1:], values[:, None]], axis=1)
+    return ops.concatenate([window, values[:, None]], axis=1)[:, 1:]
 
 
 def write_column(row, column, values):
