@@ -79,6 +79,13 @@ MODELS = (
         "[van den Oord et al.](https://arxiv.org/abs/1606.05328)",
     ),
     (
+        "PixelRNN",
+        "pixel_rnn_",
+        "explicit, exact",
+        2016,
+        "[van den Oord et al.](https://arxiv.org/abs/1601.06759)",
+    ),
+    (
         "GaussianMixture",
         "gmm_",
         "explicit, exact",

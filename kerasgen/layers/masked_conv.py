@@ -65,7 +65,8 @@ class MaskedConv2D(keras.layers.Layer):
         for name in ("filters", "num_groups", "num_parts"):
             check_positive_integer(name, locals()[name])
         size = (kernel_size,) * 2 if np.ndim(kernel_size) == 0 else tuple(kernel_size)
-        if len(size) != 2 or not all(isinstance(n, int) and n % 2 for n in size):
+        is_odd = all(isinstance(n, int) and n > 0 and n % 2 for n in size)
+        if len(size) != 2 or not is_odd:
             raise ValueError(
                 "`kernel_size` is an odd integer or a pair of them. "
                 f"Received: kernel_size={kernel_size!r}"

@@ -98,6 +98,7 @@ def test_contracts(tmp_path):
     [
         ({"filters": 0}, "filters"),
         ({"kernel_size": 4}, "odd"),
+        ({"kernel_size": -3}, "odd"),
         ({"kernel_size": (3, 3, 3)}, "odd"),
         ({"mask": "C"}, "mask"),
         ({"num_groups": 3}, "multiple"),
