@@ -196,7 +196,7 @@ def _options_gan(policy="color,translation,cutout", historical_averaging=0.1):
         dcgan_generator(SHAPE, 4, 4, NUM_CLASSES),
         dcgan_discriminator(SHAPE, 4, False, True, NUM_CLASSES),
         4,
-        loss="relativistic_average",
+        loss="least_squares",
         penalties=[R1(1.0)],
         techniques=[FeatureMatching("down_1_relu", 0.1, replaces_loss=False)],
         augment=DiffAugment(policy),
