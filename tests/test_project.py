@@ -38,7 +38,6 @@ LAYERS = [
 UNTRAINED = {
     "gated_pixel_cnn_fashion_mnist",
     "gmm_fashion_mnist",
-    "lsgan_fashion_mnist",
     "pixel_cnn_digits",
     "sngan_fashion_mnist",
     "wgan_gp_fashion_mnist",
