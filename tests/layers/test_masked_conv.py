@@ -86,7 +86,9 @@ def test_contracts(tmp_path):
         tmp_path,
     )
     contracts.check_layer(
-        lambda: MaskedDense(6, num_groups=3, kernel_initializer="he_normal"),
+        lambda: MaskedDense(
+            6, num_groups=3, num_parts=2, kernel_initializer="he_normal"
+        ),
         (4, 5, 3),
         (4, 5, 6),
         tmp_path,
