@@ -66,7 +66,8 @@ def discriminator_robustness(
 ):
     """How well a discriminator tells reals from fakes that were moved against it.
 
-    Reals are moved so that their score falls, fakes so that it rises.
+    Reals are moved so that their score falls, fakes so that it rises; the other way
+    round for a loss whose real scores are low.
 
     Args:
         gan: `kerasgen.models.GAN`.
@@ -91,9 +92,10 @@ def discriminator_robustness(
     real = DataSpec(gan.data_shape, num_classes, value_range).check(real)
     spec = DataSpec(gan.data_shape, num_classes)
     fake = spec.check(fake)
+    up = 1.0 if gan.adversarial_loss.real_scores_are_high else -1.0
     sides = [
         (side, spec.check_labels(labels, len(side)), sign)
-        for side, sign in ((real, -1.0), (fake, 1.0))
+        for side, sign in ((real, -up), (fake, up))
     ]
     found = []
     for epsilon in epsilons:

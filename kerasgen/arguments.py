@@ -20,6 +20,16 @@ def check_integer(name, value, minimum):
         )
 
 
+def check_levels(num_levels):
+    """Raises ValueError unless it is an integer in [2, 256], levels of uint8 images."""
+    check_integer("num_levels", num_levels, 2)
+    if num_levels > 256:
+        raise ValueError(
+            "`num_levels` is at most 256, that of uint8 images. "
+            f"Received: num_levels={num_levels}"
+        )
+
+
 def is_finite_number(value):
     """Whether `value` is a real number, not a bool, neither NaN nor infinite."""
     is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)

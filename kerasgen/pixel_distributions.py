@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_integer
+from kerasgen.arguments import check_levels
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -24,7 +24,8 @@ class Categorical:
     """
 
     def __init__(self, num_levels=256):
-        self.num_levels = check_levels(num_levels)
+        check_levels(num_levels)
+        self.num_levels = int(num_levels)
 
     @property
     def num_parameters(self):
@@ -70,7 +71,8 @@ def inverse_cdf(uniform, probabilities):
 
     Args:
         uniform: float32 (B,) in [0, 1).
-        probabilities: float32 (B, num_levels), sums near 1.
+        probabilities: float32 (B, num_levels) or, for all, (1, num_levels); sums near
+            1.
 
     Returns:
         int32 (B,) in [0, num_levels).
@@ -79,17 +81,6 @@ def inverse_cdf(uniform, probabilities):
     below = cumulative <= uniform[:, None] * cumulative[:, -1:]
     # The last is never below, but for rounding.
     return ops.sum(ops.cast(below[:, :-1], "int32"), axis=-1)
-
-
-def check_levels(num_levels):
-    """`num_levels` as an int; raises ValueError unless it is in [2, 256]."""
-    check_integer("num_levels", num_levels, 2)
-    if num_levels > 256:
-        raise ValueError(
-            "`num_levels` is at most 256, that of uint8 images. "
-            f"Received: num_levels={num_levels}"
-        )
-    return int(num_levels)
 
 
 def levels_to_unit(levels, num_levels):

@@ -62,3 +62,16 @@ def test_bad_epsilon_is_refused(epsilon):
 def test_only_a_gan_is_attacked():
     with pytest.raises(ValueError, match="Expected a kerasgen.models.GAN"):
         discriminator_robustness(make_gan().generator, images(2), images(2), [0.0])
+
+
+def test_a_loss_whose_real_scores_are_low_is_attacked_the_other_way():
+    """EBGAN: energies of reals rise and those of fakes fall, so accuracies never rise."""
+    generator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    discriminator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
+    discriminator.layers[0].set_weights([0.5 * np.eye(2), np.zeros(2)])
+    gan = GAN(generator, discriminator, 2, loss="ebgan")
+    # Energies are |x|^2 / 8; a real has less than half the margin, |x| < 2.
+    real, fake = np.full((3, 2), 1.2, "float32"), np.full((3, 2), 1.6, "float32")
+    free, attacked = discriminator_robustness(gan, real, fake, [0.0, 0.4])
+    assert (free.real_accuracy, free.fake_accuracy) == (1.0, 1.0)
+    assert (attacked.real_accuracy, attacked.fake_accuracy) == (0.0, 0.0)

@@ -15,7 +15,13 @@ from kerasgen.files import write_atomically
 from kerasgen.locations import zoo_folder
 from kerasgen.presets import NAME, list_presets, preset_card
 
-FILES = ("config.json", "model.weights.h5", "card.json", "samples.png")
+FILES = (
+    "config.json",
+    "model.weights.h5",
+    "card.json",
+    "samples.png",
+    "completions.png",
+)
 
 
 def publish(run_folder, zoo=None):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.arguments import check_integer
+from kerasgen.arguments import check_levels
 
 
 def quantize(images, num_levels):
@@ -25,11 +25,7 @@ def quantize(images, num_levels):
     >>> quantize(np.array([0, 60, 140, 255], "uint8"), 3).tolist()
     [0, 0, 128, 255]
     """
-    check_integer("num_levels", num_levels, 2)
-    if num_levels > 256:
-        raise ValueError(
-            f"`num_levels` is at most 256. Received: num_levels={num_levels}"
-        )
+    check_levels(num_levels)
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise TypeError(f"Expected uint8 images. Received: dtype={images.dtype}")

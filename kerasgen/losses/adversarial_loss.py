@@ -24,6 +24,7 @@ class AdversarialLoss:
 
     Attributes:
         threshold: Score above which a sample counts as real.
+        real_scores_are_high: Whether a real sample's score is above a fake's.
         head_reason: Why the discriminator's output must not be bounded.
 
     Example:
@@ -36,6 +37,7 @@ class AdversarialLoss:
     """
 
     threshold = 0.0
+    real_scores_are_high = True
     head_reason = "The loss takes logits, any real number."
 
     def __init__(self, discriminator, generator, needs_real_logits=False):

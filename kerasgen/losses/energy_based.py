@@ -43,6 +43,7 @@ class EnergyBased(AdversarialLoss):
     """
 
     needs_real_logits = False
+    real_scores_are_high = False
 
     def __init__(self, margin=1.0):
         if not (is_finite_number(margin) and margin > 0):

@@ -28,6 +28,8 @@ class AutoregressiveModel(SamplingModel):
     (`kerasgen.datasets.quantize`), all 256 by default, or floats on the same levels in
     [-1, 1].
 
+    A subclass keeps the arguments of its network in `_arguments`, for `get_config`.
+
     Args:
         network: `PixelNetwork`, not yet built.
         distribution: `kerasgen.pixel_distributions` object.
@@ -281,6 +283,15 @@ class AutoregressiveModel(SamplingModel):
             Given(levels, mask),
         )
         return self._to_images(levels)
+
+    def get_config(self):
+        return {
+            **self._arguments,
+            "num_levels": self.distribution.num_levels,
+            "ema_decay": self.ema_decay,
+            "seed": self.given_seed,
+            "name": self.name,
+        }
 
     def _to_images(self, levels):
         return self.to_data_domain(levels_to_unit(levels, self.distribution.num_levels))

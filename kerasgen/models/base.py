@@ -48,6 +48,8 @@ class GenerativeModel(PlayerTraining):
     num_classes = None
     batches_per_step = 1
     batches_per_evaluation = 1
+    min_rows = 1  # samples of the smallest update that its terms are defined for
+    arrange = None  # function from an `ArrayDataset` to one in another order
 
     def __init__(self, seed=None, name=None):
         super().__init__(name=name)

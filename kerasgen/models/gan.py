@@ -152,6 +152,10 @@ class GAN(ImplicitModel):
         return self.discriminator_steps
 
     @property
+    def min_rows(self):
+        return max((technique.min_rows for technique in self.techniques), default=1)
+
+    @property
     def training_terms(self):
         return (*self._term_names("discriminator"), *self._term_names("generator"))
 

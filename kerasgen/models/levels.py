@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kerasgen.models.inputs import DataSpec
+from kerasgen.datasets.levels import quantize
+from kerasgen.models.inputs import SCAN_ROWS, DataSpec
 
 TOLERANCE = 1e-3
 
@@ -24,20 +25,22 @@ class LevelSpec(DataSpec):
     def check(self, x, first_row=0):
         """As in `DataSpec`; raises ValueError for a value between levels too."""
         x = super().check(x, first_row)
-        if self.num_levels == 256 and x.dtype == np.uint8:
-            return x
-        for row, image in enumerate(x):
-            unit = image / 127.5 - 1.0 if x.dtype == np.uint8 else image
-            position = (unit + 1.0) * ((self.num_levels - 1) / 2.0)
-            # A grey level is the nearest integer to a level of few.
-            slack = (self.num_levels - 1) / 509 if x.dtype == np.uint8 else TOLERANCE
-            between = np.abs(position - np.round(position)) > slack + 1e-6
+        for start in range(0, len(x), SCAN_ROWS):
+            part = x[start : start + SCAN_ROWS]
+            between = self._is_between(part)
             if between.any():
-                value = image[between][0]
+                row = int(np.argmax(between.reshape(len(part), -1).any(axis=1)))
                 raise ValueError(
                     f"Expected images of {self.num_levels} evenly spaced levels from "
                     "black to white; kerasgen.datasets.quantize(images, "
-                    f"{self.num_levels}) rounds to them. "
-                    f"Received: the value {value} in sample {first_row + row}"
+                    f"{self.num_levels}) rounds to them. Received: the value "
+                    f"{part[row][between[row]][0]} in sample {first_row + start + row}"
                 )
         return x
+
+    def _is_between(self, x):
+        """Which values lie on no level: bool, shaped like `x`."""
+        if x.dtype == np.uint8:
+            return quantize(x, self.num_levels) != x
+        position = (x + 1.0) * ((self.num_levels - 1) / 2.0)
+        return np.abs(position - np.round(position)) > TOLERANCE

@@ -7,6 +7,7 @@ from keras import ops
 from kerasgen.datasets.stratified import StratifiedDataset
 from kerasgen.models.gan import GAN
 from kerasgen.models.implicit_model import ImplicitModel
+from kerasgen.pixel_distributions import inverse_cdf
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -30,9 +31,7 @@ class ModePrior(keras.layers.Layer):
 
     def draw(self, uniform):
         """Modes of uniform numbers in [0, 1), float32 (B,): int32 (B,)."""
-        bounds = ops.cumsum(self.shares)[:-1]
-        above = uniform[:, None] >= bounds[None, :]
-        return ops.sum(ops.cast(above, "int32"), axis=1)
+        return inverse_cdf(uniform, ops.convert_to_tensor(self.shares)[None])
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -99,6 +98,10 @@ class ModeEnsembleGAN(ImplicitModel):
     @property
     def batches_per_evaluation(self):
         return len(self.gans)
+
+    @property
+    def min_rows(self):
+        return max(gan.min_rows for gan in self.gans)
 
     @property
     def training_terms(self):

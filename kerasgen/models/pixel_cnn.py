@@ -71,15 +71,6 @@ class PixelCNN(AutoregressiveModel):
         )
         super().__init__(network, distribution, None, ema_decay, seed, name)
 
-    def get_config(self):
-        return {
-            **self._arguments,
-            "num_levels": self.distribution.num_levels,
-            "ema_decay": self.ema_decay,
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
 
 @keras.saving.register_keras_serializable(package="kerasgen")
 class GatedPixelCNN(AutoregressiveModel):
@@ -143,15 +134,6 @@ class GatedPixelCNN(AutoregressiveModel):
             **self._arguments,
         )
         super().__init__(network, distribution, num_classes, ema_decay, seed, name)
-
-    def get_config(self):
-        return {
-            **self._arguments,
-            "num_levels": self.distribution.num_levels,
-            "ema_decay": self.ema_decay,
-            "seed": self.given_seed,
-            "name": self.name,
-        }
 
 
 def _check_sizes(num_blocks, filters, multiple):

@@ -90,15 +90,6 @@ class PixelRNN(AutoregressiveModel):
         )
         super().__init__(network, distribution, None, ema_decay, seed, name)
 
-    def get_config(self):
-        return {
-            **self._arguments,
-            "num_levels": self.distribution.num_levels,
-            "ema_decay": self.ema_decay,
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
 
 def _check_layers(cell, num_layers, filters, multiple):
     if cell not in CELLS:

@@ -72,10 +72,9 @@ def make_batch(model, x, y, training):
             f"Expected a batch of at least {min_size} samples. Received: {len(x)}"
         )
     labels = spec.check_labels(y, len(x))
-    arrange = getattr(model, "arrange", None)
-    if arrange is not None:
+    if model.arrange is not None:
         dataset = ArrayDataset(x, labels, batch_size=len(x), shuffle=False)
-        x, labels = arrange(dataset).get_batch(0, 0)
+        x, labels = model.arrange(dataset).get_batch(0, 0)
     rows = np.arange(size, dtype=np.int32)
     return x[:size], rows, None if labels is None else labels[:size]
 
@@ -117,18 +116,15 @@ def _make_source(model, x, y, batch_size, shuffle, steps, spec):
         check_positive_integer("batch_size", batch_size)
     if steps is not None:
         check_positive_integer("steps", steps)
-    return make_source(
-        x, y, batch_size, model.seed, shuffle, spec, getattr(model, "arrange", None)
-    )
+    return make_source(x, y, batch_size, model.seed, shuffle, spec, model.arrange)
 
 
 def _min_rows(model):
     """Fewest samples of an update: one has no variance for BatchNorm to divide by."""
-    fewest = max((t.min_rows for t in getattr(model, "techniques", ())), default=1)
     is_normalized = any(
         isinstance(layer, keras.layers.BatchNormalization)
         for networks in model.players.values()
         for network in networks
         for layer in network._flatten_layers()
     )
-    return max(fewest, 2 if is_normalized else 1)
+    return max(model.min_rows, 2 if is_normalized else 1)
