@@ -65,7 +65,7 @@ def test_only_a_gan_is_attacked():
 
 
 def test_a_loss_whose_real_scores_are_low_is_attacked_the_other_way():
-    """EBGAN: energies of reals rise and those of fakes fall, so accuracies never rise."""
+    """EBGAN: the energies of reals rise, and those of fakes fall."""
     generator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
     discriminator = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
     discriminator.layers[0].set_weights([0.5 * np.eye(2), np.zeros(2)])
