@@ -5,9 +5,9 @@
     python -m tests --backend jax tests/layers
 
 Other arguments go to pytest as they are; `-n 0` runs the tests in one process, not in
-one a core (four at most). Tests marked `cross_backend` start every
-backend themselves and run once, with the first backend. The exit code is not 0 if a
-test failed on any backend, or if none ran.
+one a core (four at most). Tests marked `once` start every backend themselves, or look
+at files and programs that are the same on each: they run with the first backend alone.
+The exit code is not 0 if a test failed on any backend, or if none ran.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def main(arguments=None):
     results = []
     for index, backend in enumerate(options.backend or BACKENDS):
         excluded = [] if options.slow else ["not slow"]
-        excluded += ["not cross_backend"] if index else []
+        excluded += ["not once"] if index else []
         results.append(run_backend(backend, " and ".join(excluded), rest))
     print("\n=== summary ===")
     for _, line in results:

@@ -100,7 +100,7 @@ def test_train_resumes_and_its_preset_exports(run, tmp_path, monkeypatch):
         assert (tmp_path / "serving" / version / "saved_model.pb").is_file()
 
 
-@pytest.mark.cross_backend
+@pytest.mark.once
 def test_backend_option_chooses_the_backend(tmp_path):
     other = "jax" if BACKEND != "jax" else "torch"
     arguments = ("train", "vae_digits", "--quick", "--backend", other, "--out", "run")

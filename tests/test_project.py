@@ -134,7 +134,7 @@ def test_every_recipe_has_a_preset_and_a_quick_mode():
         assert set(recipe.QUICK) <= set(recipe.PARAMETERS)
 
 
-@pytest.mark.cross_backend
+@pytest.mark.once
 def test_the_wheel_lists_generates_and_trains_without_a_checkout(tmp_path):
     subprocess.run(
         [

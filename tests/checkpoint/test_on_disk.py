@@ -111,7 +111,7 @@ def test_orphans_of_files_are_removed_in_one_folder_only(tmp_path):
     assert (inner / ".tmp-kerasgen-1").exists()
 
 
-@pytest.mark.cross_backend
+@pytest.mark.once
 def test_a_checkpoint_loads_equal_under_every_backend(tmp_path):
     for name in ("torch", "jax", "tensorflow", "torch"):
         result = run_script("exchange", tmp_path, KERAS_BACKEND=name)

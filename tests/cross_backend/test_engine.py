@@ -13,10 +13,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import numpy as np
 import pytest
 
-pytestmark = [pytest.mark.cross_backend, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.once, pytest.mark.timeout(1200)]
 
 WORKER = Path(__file__).with_name("engine_worker.py")
 # Name of the run: backend, jit_compile.
@@ -59,19 +60,36 @@ MUTANTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("engine")
-    with concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool:
+# As `python -m tests` compiles, and as users do: with all of XLA's optimisations.
+@pytest.fixture(
+    scope="module", params=["quick", pytest.param("optimized", marks=pytest.mark.slow)]
+)
+def runs(request, tmp_path_factory):
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # which the workers share
+    folder = folder / f"engine-{request.param}"
+    folder.mkdir(exist_ok=True)
+    with (
+        filelock.FileLock(folder / ".lock"),
+        concurrent.futures.ThreadPoolExecutor(max_workers=2) as pool,
+    ):
         return dict(pool.map(lambda name: (name, _run(name, folder)), RUNS))
 
 
 def _run(name, folder):
-    backend, jit, mutants = RUNS[name]
     path = folder / f"{name}.npz"
+    if not path.is_file():
+        _train(name, path)
+    with np.load(path) as archive:
+        return {key: archive[key] for key in archive}
+
+
+def _train(name, path):
+    backend, jit, mutants = RUNS[name]
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "2"}
-    # Agreement counts as users compile: with XLA's optimisations.
-    environment.pop("XLA_FLAGS", None)
+    if path.parent.name.endswith("optimized"):
+        environment.pop("XLA_FLAGS", None)
     result = subprocess.run(
         [sys.executable, WORKER, path, jit, mutants],
         env=environment,
@@ -80,8 +98,6 @@ def _run(name, folder):
         timeout=1000,
     )
     assert result.returncode == 0, f"{name}: {result.stderr[-4000:]}"
-    with np.load(path) as archive:
-        return {key: archive[key] for key in archive}
 
 
 def _part(run, case, kind):

@@ -38,7 +38,7 @@ def test_order_is_a_function_of_seed_and_epoch_alone():
     assert len(orders) == 6
 
 
-@pytest.mark.cross_backend
+@pytest.mark.once
 def test_order_is_the_same_in_another_process_and_on_another_backend():
     other = "jax" if keras.backend.backend() == "torch" else "torch"
     environment = {**os.environ, "KERAS_BACKEND": other}
