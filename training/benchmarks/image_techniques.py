@@ -49,12 +49,12 @@ def edit(network, after=None, insert=None, replace=None):
 
 
 def attention(seed):
-    """DCGAN with self-attention at 14 x 14 in both networks."""
+    """DCGAN with self-attention at 7 x 7 in both networks."""
     generator = networks.dcgan_generator(SHAPE, LATENT_DIM, FILTERS)
     discriminator = networks.dcgan_discriminator(SHAPE, FILTERS)
     return models.GAN(
-        edit(generator, "up_1_relu", layers.SelfAttention2D()),
-        edit(discriminator, "down_0_relu", layers.SelfAttention2D()),
+        edit(generator, "project_relu", layers.SelfAttention2D()),
+        edit(discriminator, "down_1_relu", layers.SelfAttention2D()),
         LATENT_DIM,
         ema_decay=0.99,
         seed=seed,
@@ -106,7 +106,7 @@ def built(builder, *arguments):
 # Name: function of the seed, training images, paper.
 VARIANTS = {
     "DCGAN": (built(models.dcgan), NUM_IMAGES, "Radford et al. 2016"),
-    "self-attention": (attention, NUM_IMAGES, "Zhang et al. 2019"),
+    "self-attention, 7 x 7": (attention, NUM_IMAGES, "Zhang et al. 2019"),
     "instance normalisation": (instance_norm, NUM_IMAGES, "Ulyanov et al. 2016"),
     "spectral norm, hinge": (built(models.sngan), NUM_IMAGES, "Miyato et al. 2018"),
     "labels: concatenation": (

@@ -175,7 +175,7 @@ LAYERS = [
         _more("stable without careful schedules"),
     ),
     _images(
-        "self-attention",
+        "self-attention, 7 x 7",
         "layers.SelfAttention2D",
         _more("better images than without", "DCGAN", "fid"),
     ),
