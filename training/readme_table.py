@@ -87,7 +87,7 @@ MODELS = (
     ),
     (
         "PixelCNNPlusPlus",
-        "pixel_cnn_plus_plus_",
+        "pixelcnn_pp_",
         "explicit, exact",
         2017,
         "[Salimans et al.](https://arxiv.org/abs/1701.05517)",

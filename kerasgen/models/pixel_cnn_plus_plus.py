@@ -88,7 +88,7 @@ class PixelCNNPlusPlus(AutoregressiveModel):
             "num_classes": num_classes,
         }
         network = PixelCNNPlusPlusNetwork(
-            num_levels=num_levels, name="network", **self._arguments
+            num_levels=num_levels, seed=seed, name="network", **self._arguments
         )
         super().__init__(
             network, network.distribution, num_classes, ema_decay, seed, name

@@ -39,6 +39,7 @@ class PixelCNNPlusPlusNetwork(PixelNetwork):
         blocks_per_stage: Blocks of each stream at each resolution on the way there.
         dropout: Fraction of features that a block drops in training.
         num_classes: Number of classes, or None.
+        seed: Of `kerasgen.layers.Dropout`.
         **kwargs: Of `keras.layers.Layer`.
 
     Reference: Salimans et al. 2017, "PixelCNN++", section 2 and figure 2.
@@ -53,6 +54,7 @@ class PixelCNNPlusPlusNetwork(PixelNetwork):
         blocks_per_stage=5,
         dropout=0.5,
         num_classes=None,
+        seed=None,
         **kwargs,
     ):
         distribution = DiscretizedLogisticMixture(num_levels, num_mixtures)
@@ -74,7 +76,7 @@ class PixelCNNPlusPlusNetwork(PixelNetwork):
             filters, blocks_per_stage, NUM_HALVINGS, num_classes, name="stage"
         )
         self.head = layers.Dense(distribution.num_outputs(self.channels), name="head")
-        self.dropout = Dropout(dropout, name="dropout")
+        self.dropout = Dropout(dropout, seed, name="dropout")
 
     def build(self, input_shape=None):
         """Creates all weights; the shapes are those of the constructor.
@@ -181,6 +183,7 @@ class PixelCNNPlusPlusNetwork(PixelNetwork):
             "filters": self.filters,
             "blocks_per_stage": self.blocks_per_stage,
             "dropout": self.dropout.rate,
+            "seed": self.dropout.get_config()["seed"],
         }
 
     def _mark(self, x):
