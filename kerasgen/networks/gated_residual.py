@@ -80,10 +80,7 @@ class GatedResidual(keras.layers.Layer):
         """What other features, from the `first` on, add to the first convolution."""
         layers_of = self.others[first : first + len(others)]
         return sum(
-            (
-                dense(concat_elu(x))
-                for dense, x in zip(layers_of, others, strict=True)
-            ),
+            (dense(concat_elu(x)) for dense, x in zip(layers_of, others, strict=True)),
             0,
         )
 

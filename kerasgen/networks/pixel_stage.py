@@ -154,9 +154,7 @@ class PixelStage(keras.layers.Layer):
         Returns:
             (of_rows, of_pixels, features (B, W, filters)).
         """
-        parts = zip(
-            of_rows["above"], of_pixels["row"], biases["blocks"], strict=True
-        )
+        parts = zip(of_rows["above"], of_pixels["row"], biases["blocks"], strict=True)
         above, context = [], []
 
         def run(pair, x, others):
