@@ -7,7 +7,8 @@ from kerasgen.networks.shifted_conv import ShiftedConv2D
 
 SEES_ROWS = (1, 1)
 SEES_LEFT = (1, 0)
-# Blocks start near the identity: a tenth of the usual deviation, as in the paper's code.
+# Blocks start near the identity: a tenth of the usual deviation, as in the paper's
+# code.
 SMALL = {
     "class_name": "VarianceScaling",
     "config": {"scale": 0.01, "mode": "fan_avg", "distribution": "uniform"},
