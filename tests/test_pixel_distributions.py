@@ -1,6 +1,8 @@
 """The mixture of discretised logistics: sums, values, colours, draws, gradients."""
 
+import functools
 import itertools
+import types
 
 import keras
 import numpy as np
@@ -22,10 +24,17 @@ def draw_parameters(num, num_mixtures, scale=1.0, seed=0):
     return (scale * parameters).astype("float32")
 
 
+def run(function, *arrays):
+    """A function of tensors, compiled; NumPy arrays."""
+    without_weights = types.SimpleNamespace(variables=[])
+    tensors = [ops.convert_to_tensor(array) for array in arrays]
+    return ops.convert_to_numpy(backend.compiled(function, without_weights)(*tensors))
+
+
 def all_log_p(mixture, parameters):
     """Log-probabilities of all levels: (N, num_levels)."""
-    levels = ops.arange(mixture.num_levels, dtype="int32")[None]
-    return ops.convert_to_numpy(mixture.log_prob(levels, parameters[:, None]))
+    levels = np.arange(mixture.num_levels, dtype="int32")[None]
+    return run(mixture.log_prob, levels, parameters[:, None])
 
 
 def masses(mean, log_scale, num_levels):
@@ -37,25 +46,22 @@ def masses(mean, log_scale, num_levels):
     return np.where(is_right, -np.diff(special.expit(-z)), np.diff(special.expit(z)))
 
 
-@pytest.mark.parametrize("num_levels", [2, 7, 256])
-@pytest.mark.parametrize("num_mixtures", [1, 5])
-def test_probabilities_sum_to_one(num_levels, num_mixtures):
+@pytest.mark.parametrize(("num_levels", "num_mixtures"), [(2, 1), (256, 3)])
+def test_probabilities_are_those_of_the_logistic_distribution(num_levels, num_mixtures):
+    """They sum to one, however large the parameters, and agree with float64."""
     mixture = DiscretizedLogisticMixture(num_levels, num_mixtures)
-    for scale in (1.0, 10.0, 1e4):
-        log_p = all_log_p(mixture, draw_parameters(500, num_mixtures, scale))
-        assert log_p.dtype == "float32" and np.isfinite(log_p).all()
-        sums = np.exp(log_p.astype("float64")).sum(axis=1)
-        np.testing.assert_allclose(sums, 1.0, atol=1e-5)
+    parameters = draw_parameters(900, num_mixtures)
+    parameters *= np.repeat([1, 10, 1e4], 300)[:, None].astype("float32")
+    log_p = all_log_p(mixture, parameters)
+    assert log_p.dtype == "float32" and np.isfinite(log_p).all()
+    sums = np.exp(log_p.astype("float64")).sum(axis=1)
+    np.testing.assert_allclose(sums, 1.0, atol=1e-5)
 
-
-@pytest.mark.parametrize("num_levels", [2, 256])
-def test_probabilities_are_those_of_the_logistic_distribution(num_levels):
-    parameters = draw_parameters(300, 3)
-    log_p = all_log_p(DiscretizedLogisticMixture(num_levels, 3), parameters)
-    logits, mean, log_scale = np.split(parameters.astype("float64"), 3, axis=-1)
+    parameters, log_p = parameters[:300].astype("float64"), log_p[:300]
+    logits, mean, log_scale = np.split(parameters, 3, axis=-1)
     weights = special.softmax(logits, axis=-1)
     expected = (weights[..., None] * masses(mean, log_scale, num_levels)).sum(1)
-    np.testing.assert_allclose(np.exp(log_p), expected, atol=1e-5)
+    np.testing.assert_allclose(np.exp(log_p), expected, atol=3e-5)
     is_large = expected > 1e-30
     np.testing.assert_allclose(
         log_p[is_large], np.log(expected[is_large]), rtol=1e-4, atol=1e-4
@@ -66,14 +72,13 @@ def test_gradients_are_finite_far_away():
     mixture = DiscretizedLogisticMixture(256, 2)
     rows = itertools.product([0.0, 1e4], [1e8, -1e8, 0.3], [-50.0, 50.0, 0.0])
     parameters = np.array([[a, 0, b, -b, c, -c] for a, b, c in rows], "float32")
-    variable = keras.Variable(parameters)
-    levels = ops.convert_to_tensor(np.array([[0, 128, 255]], "int32"))
-    (loss, _), gradients = backend.value_and_grad(
-        lambda: (ops.sum(mixture.log_prob(levels, variable.value[:, None])), ()),
-        [variable],
-    )
-    assert np.isfinite(ops.convert_to_numpy(loss))
-    gradient = ops.convert_to_numpy(gradients[0])
+    levels = np.array([[0, 128, 255]], "int32")
+
+    def log_prob(parameters):
+        return mixture.log_prob(ops.convert_to_tensor(levels), parameters[:, None])
+
+    assert np.isfinite(run(log_prob, parameters)).all()
+    gradient = run(lambda p: backend.input_gradient(log_prob, p), parameters)
     assert np.isfinite(gradient).all() and (gradient != 0).any(axis=1).mean() > 0.9
 
 
@@ -86,13 +91,14 @@ def test_colours_share_one_indicator():
     assert outputs.shape[-1] == 10 * num_mixtures
     every = np.array([*itertools.product(range(num_levels), repeat=3)], "int32")
     values = every - 1.0
-    parameters = mixture.of_colours(
-        ops.convert_to_tensor(np.repeat(outputs, len(every), axis=0)),
-        ops.convert_to_tensor(np.tile(values, (2, 1)).astype("float32")),
+    parameters = run(
+        mixture.of_colours,
+        np.repeat(outputs, len(every), axis=0),
+        np.tile(values, (2, 1)).astype("float32"),
     )
-    assert tuple(parameters.shape) == (2 * len(every), 3, mixture.num_parameters)
-    log_p = mixture.log_prob(ops.convert_to_tensor(np.tile(every, (2, 1))), parameters)
-    actual = ops.convert_to_numpy(log_p).sum(axis=1).reshape(2, -1)
+    assert parameters.shape == (2 * len(every), 3, mixture.num_parameters)
+    log_p = run(mixture.log_prob, np.tile(every, (2, 1)), parameters)
+    actual = log_p.sum(axis=1).reshape(2, -1)
 
     numbers = outputs.astype("float64").reshape(2, 10, 1, num_mixtures)
     red, green, blue = values.T[:, None, :, None]
@@ -121,28 +127,25 @@ def test_parameters_of_a_colour_do_not_depend_on_later_ones():
     outputs = rng.standard_normal((1, 20)).astype("float32")
     values = rng.uniform(-1, 1, (4, 3)).astype("float32")
     values[:2, 0], values[:3, 1] = values[0, 0], values[0, 1]
-    found = ops.convert_to_numpy(
-        mixture.of_colours(np.repeat(outputs, 4, axis=0), ops.convert_to_tensor(values))
-    )
+    found = run(mixture.of_colours, np.repeat(outputs, 4, axis=0), values)
     assert (found[:, 0] == found[0, 0]).all()
     np.testing.assert_array_equal(found[0, 1], found[1, 1])
     assert (found[0, 1] != found[2, 1]).any() and (found[0, 2] != found[3, 2]).any()
 
 
-@pytest.mark.parametrize("temperature", [1.0, 0.4, 3.0])
-def test_temperature_divides_the_log_probabilities(temperature):
+def test_temperature_divides_the_log_probabilities():
     mixture = DiscretizedLogisticMixture(6, 2)
     parameters = draw_parameters(1, 2, seed=3)
     parameters[:, 4:] = -1.0
-    uniform = (np.arange(20000) + 0.5) / 20000
-    levels = mixture.draw(
-        ops.convert_to_tensor(uniform.astype("float32")), parameters, temperature
-    )
-    levels = ops.convert_to_numpy(levels)
-    assert levels.dtype == "int32" and (np.diff(levels) >= 0).all()
-    expected = special.softmax(all_log_p(mixture, parameters)[0] / temperature)
-    found = np.bincount(levels, minlength=6) / len(levels)
-    np.testing.assert_allclose(found, expected, atol=2e-4)
+    uniform = ((np.arange(20000) + 0.5) / 20000).astype("float32")
+    draw = functools.partial(run, mixture.draw, uniform, parameters)
+    log_p = all_log_p(mixture, parameters)[0]
+    for temperature in (1.0, 0.4, 3.0):
+        levels = draw(np.float32(temperature))
+        assert levels.dtype == "int32" and (np.diff(levels) >= 0).all()
+        found = np.bincount(levels, minlength=6) / len(levels)
+        expected = special.softmax(log_p / temperature)
+        np.testing.assert_allclose(found, expected, atol=2e-4)
 
 
 @pytest.mark.parametrize("make", [Categorical, DiscretizedLogisticMixture])

