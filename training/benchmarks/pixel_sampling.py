@@ -39,6 +39,20 @@ MODELS = {
         lambda shape: models.PixelCNN(shape, num_blocks=7, filters=64),
         [(28, 28, 1)],
     ),
+    "PixelRNN, Row LSTM, 7 x 16": (
+        lambda shape: models.PixelRNN(shape, cell="row_lstm"),
+        [(28, 28, 1)],
+    ),
+    "PixelRNN, Diagonal BiLSTM, 7 x 16": (
+        lambda shape: models.PixelRNN(shape, cell="diagonal_bilstm"),
+        [(28, 28, 1)],
+    ),
+    "PixelCNN++, 3 x 2 x 64": (
+        lambda shape: models.PixelCNNPlusPlus(
+            shape, filters=64, blocks_per_stage=2, ema_decay=None
+        ),
+        [(8, 8, 1), (16, 16, 1), (28, 28, 1), (32, 32, 3)],
+    ),
 }
 TARGETS = {"jax": 200, "tensorflow": 50}
 
@@ -96,6 +110,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--max-passes", type=int, default=24)
+    parser.add_argument("--only", default="", help="models whose name starts so")
+    parser.add_argument("--max-size", type=int, default=32, help="of images, pixels")
     options = parser.parse_args()
     backend = keras.backend.backend()
     done = json.loads(PATH.read_text()) if PATH.is_file() else {}
