@@ -4,8 +4,8 @@ Every number is a pure function of (seed, step, stream, substep, row, element) t
 the Threefry-2x32 block cipher, in int32 arithmetic. No two draws share numbers, a
 data-parallel replica draws what a single device would, and the only state to save is
 a step counter. Everything here runs eagerly and inside `tf.function` and `jax.jit`.
-A draw is about 250 small operations: draw a step's noise at once where there is no
-compiler to fuse them.
+A draw is about 250 small operations: draw a step's noise at once on PyTorch, which has
+no compiler here to fuse them.
 
 Reference: Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3".
 """
@@ -17,6 +17,7 @@ import zlib
 
 from keras import ops
 
+from kerasgen import backend
 from kerasgen.seeds import check_seed, seed_word
 
 _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
@@ -43,6 +44,8 @@ def stream_id(name):
     return int(seed_word(zlib.crc32(name.encode())))
 
 
+# About 200 operations: a graph of many draws would be traced for seconds.
+@backend.traced_once
 def threefry(key, counter):
     """Threefry-2x32 with 20 rounds, a block cipher.
 

@@ -1,9 +1,22 @@
 """Tables of benchmarks agree with what ships, and reach their targets."""
 
+import inspect
 import json
 from pathlib import Path
 
+import pytest
+
 import kerasgen
+from kerasgen import layers, losses, penalties, techniques
+from training.benchmarks import (
+    adversarial_examples,
+    image_techniques,
+    mode_coverage,
+    mode_variants,
+    pixel_sampling,
+    toolbox,
+    toolbox_parts,
+)
 from training.benchmarks import metrics as metrics_benchmark
 
 RESULTS = Path(__file__).parents[1] / "training" / "benchmarks" / "results"
@@ -25,3 +38,82 @@ def test_the_table_of_metrics_says_which_targets_it_meets():
         assert f"| {row['metric']} | {row['speed_ratio']} | {row['target']} |" in page
         # Half of a target would be another method, not a busy machine.
         assert row["speed_ratio"] >= 0.75 * row["target"]
+
+
+@pytest.mark.parametrize(
+    "benchmark",
+    [mode_coverage, image_techniques, adversarial_examples, pixel_sampling],
+    ids=lambda module: module.__name__.rsplit(".", 1)[-1],
+)
+def test_a_table_is_made_of_the_results_beside_it(benchmark):
+    name = benchmark.PATH.stem
+    page = (RESULTS / f"{name}.md").read_text()
+    assert page == benchmark.render(json.loads(benchmark.PATH.read_text()))
+    assert f"python -m training.benchmarks.{name}" in page
+
+
+@pytest.fixture(scope="module")
+def results():
+    return [
+        json.loads((RESULTS / f"{name}.json").read_text())
+        for name in (toolbox_parts.POINTS, toolbox_parts.IMAGES)
+    ]
+
+
+def test_the_toolbox_table_is_made_of_the_results_beside_it(results):
+    assert (RESULTS / "toolbox.md").read_text() == toolbox.render(*results)
+
+
+def test_a_claim_is_seen_where_all_seeds_agree():
+    part = toolbox_parts.Part(
+        "a",
+        "a",
+        (toolbox_parts.IMAGES, "a"),
+        toolbox_parts.Claim("better", "fid", "b"),
+    )
+
+    def verdict(*fids):
+        runs = {f"a/{i}": {"fid": fid} for i, fid in enumerate(fids)}
+        runs |= {f"b/{i}": {"fid": fid} for i, fid in enumerate((3.0, 4.0, 5.0))}
+        return toolbox.Results({}, runs).verdict(part)[1]
+
+    assert verdict(0.0, 1.0, 2.0) == "yes"
+    assert verdict(6.0, 7.0, 8.0) == "no"
+    assert verdict(0.0, 1.0, 3.0) == "not seen"
+    assert verdict(5.0, 7.0, 8.0) == "not seen"
+
+
+def test_every_part_of_the_toolbox_has_a_row():
+    """Names of the modules that a user composes, but for bases and helpers."""
+    rows = [part for parts in toolbox_parts.KINDS.values() for part in parts]
+    codes = " ".join(part.code for part in rows)
+    named = [
+        *(n for n, v in vars(losses).items() if isinstance(v, losses.AdversarialLoss)),
+        *(n for n in penalties.__all__ if inspect.isclass(getattr(penalties, n))),
+        *(n for n, v in vars(techniques).items() if is_technique(v)),
+        *(set(layers.__all__) - NOT_ADVERSARIAL),
+    ]
+    assert [name for name in named if name not in codes] == []
+    variants = {part.variant for part in rows if part.variant}
+    points = {f"losses/{n}" for n in mode_variants.LOSSES}
+    points |= {f"stabilisers/{n}" for n in mode_variants.STABILISERS} - BASELINES
+    images = set(image_techniques.VARIANTS) - BASELINES
+    assert variants == {(toolbox_parts.POINTS, n) for n in points} | {
+        (toolbox_parts.IMAGES, n) for n in images
+    }
+
+
+BASELINES = {"stabilisers/none", "DCGAN", "DCGAN, 1,000 images"}
+# Of other families, or helpers of a layer that has a row.
+NOT_ADVERSARIAL = {
+    "DropReference",
+    "Dropout",
+    "MaskedConv2D",
+    "MaskedDense",
+    "ReferenceBatch",
+}
+
+
+def is_technique(value):
+    base = techniques.Technique
+    return inspect.isclass(value) and issubclass(value, base) and value is not base

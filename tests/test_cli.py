@@ -71,6 +71,7 @@ def test_generate_writes_a_picture(run, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+@pytest.mark.once
 def test_train_resumes_and_its_preset_exports(run, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     arguments = ("train", "vae_digits", "--quick", "--set", "latent_dim=3")
@@ -202,6 +203,7 @@ def test_a_failed_export_is_one_line(run, tmp_path, monkeypatch):
     assert code == 2 and err == "kerasgen: Expected equal outputs. Received: others\n"
 
 
+@pytest.mark.once
 def test_a_dataset_that_cannot_be_downloaded_is_one_line(tmp_path):
     unreachable = {name: "http://127.0.0.1:9" for name in ("http_proxy", "https_proxy")}
     arguments = ("train", "vae_digits", "--quick", "--set", "dataset=mnist")

@@ -46,6 +46,7 @@ def test_a_preset_scores_as_its_parts_do(extractor):
     assert len(protocol["source_sha256"]) == 64
 
 
+@pytest.mark.once
 def test_the_same_seed_prints_the_same_digits(tmp_path):
     outputs = []
     for name in ("a.json", "b.json"):

@@ -1,4 +1,4 @@
-"""The notebooks run, on the backend of the test run."""
+"""The notebooks run and show their pictures."""
 
 from pathlib import Path
 
@@ -10,6 +10,7 @@ nbformat = pytest.importorskip("nbformat")
 FOLDER = Path(__file__).resolve().parent.parent / "notebooks"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", sorted(p.name for p in FOLDER.glob("*.ipynb")))
 def test_a_notebook_runs_and_shows_its_pictures(name):
     notebook = nbformat.read(FOLDER / name, as_version=4)

@@ -39,6 +39,7 @@ UNTRAINED = {
     "gated_pixel_cnn_fashion_mnist",
     "gmm_fashion_mnist",
     "pixel_cnn_digits",
+    "pixel_rnn_digits",
     "sngan_fashion_mnist",
     "wgan_gp_fashion_mnist",
 }

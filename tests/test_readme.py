@@ -39,6 +39,7 @@ def test_four_lines_sample(tmp_path, monkeypatch):
     assert (tmp_path / "samples.png").is_file()
 
 
+@pytest.mark.once
 def test_the_training_script_trains_and_resumes(tmp_path):
     script = code("Train")
     assert len(script.splitlines()) <= 14

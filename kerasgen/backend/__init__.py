@@ -10,6 +10,7 @@ imported here:
 - `peek`: a variable's value in the middle of `fit`
 - `sync`: brings the variables up to date in the middle of `fit`
 - `to_stream`: the iterable that the backend's `fit` reads batches from
+- `traced_once`: a pure function that graphs hold as one operation
 """
 
 import keras
@@ -33,6 +34,7 @@ minimize = _backend.minimize
 peek = _backend.peek
 sync = _backend.sync
 to_stream = _backend.to_stream
+traced_once = _backend.traced_once
 value_and_grad = _backend.value_and_grad
 
 __all__ = [
@@ -43,5 +45,6 @@ __all__ = [
     "peek",
     "sync",
     "to_stream",
+    "traced_once",
     "value_and_grad",
 ]

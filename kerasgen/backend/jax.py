@@ -1,5 +1,7 @@
 """JAX: functional gradients over Keras variables, and a jitted train step."""
 
+import functools
+
 import jax
 import keras
 import numpy as np
@@ -143,6 +145,18 @@ class TrainStep:
         with keras.StatelessScope(state_mapping=mapping) as scope:
             logs = step(data)
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
+
+
+def traced_once(fn):
+    """`fn` as an operation of its own, traced once for each shape.
+
+    Args:
+        fn: Pure function of positional tensors, or of pairs of them.
+
+    Returns:
+        A function of the same arguments and results.
+    """
+    return functools.wraps(fn)(jax.jit(fn))
 
 
 def compiled(fn, model):

@@ -102,6 +102,18 @@ class TrainStep:
             return self.test_batch(data)
 
 
+def traced_once(fn):
+    """`fn` as an operation of its own, traced once for each shape.
+
+    Args:
+        fn: Pure function of positional tensors, or of pairs of them.
+
+    Returns:
+        A function of the same arguments and results.
+    """
+    return functools.wraps(fn)(tf.function(fn, autograph=False))
+
+
 def compiled(fn, model):
     """`fn` as a `tf.function`.
 

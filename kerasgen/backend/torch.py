@@ -80,6 +80,18 @@ class TrainStep:
             return self.test_batch(data)
 
 
+def traced_once(fn):
+    """`fn` itself: nothing is traced.
+
+    Args:
+        fn: Pure function of positional tensors, or of pairs of them.
+
+    Returns:
+        A function of the same arguments and results.
+    """
+    return fn
+
+
 def compiled(fn, model):
     """`fn` without a gradient graph; eager, since PyTorch compiles slowly.
 

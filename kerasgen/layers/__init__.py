@@ -18,6 +18,10 @@ Parts of a discriminator:
 - `MinibatchDiscrimination`, `MinibatchStdDev`: features of how samples differ.
 - `ProjectionHead`: logits of features and a class.
 - `SelfAttention2D`: attention between the positions of an image.
+
+Parts of networks over pixels in order:
+
+- `MaskedConv2D`, `MaskedDense`: see earlier pixels, and earlier channels, only.
 """
 
 from kerasgen.layers.conditional_batch_normalization import (

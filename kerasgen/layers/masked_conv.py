@@ -114,9 +114,13 @@ class MaskedConv2D(keras.layers.Layer):
         Returns:
             Tensor of shape (B, H, W, filters).
         """
-        side = self.columns_left
-        padded = ops.pad(inputs, ((0, 0), (self.rows_above, 0), (side, side), (0, 0)))
-        return self._add_bias(ops.conv(padded, self._masked(), padding="valid"))
+        left = right = self.columns_left
+        kernel = self._masked()
+        if not self.rows_above:
+            # All that lies to the right is masked.
+            kernel, right = kernel[:, : left + 1], 0
+        padded = ops.pad(inputs, ((0, 0), (self.rows_above, 0), (left, right), (0, 0)))
+        return self._add_bias(ops.conv(padded, kernel, padding="valid"))
 
     def row_context(self, above):
         """What the rows above, and the bias, add to each output of a row.

@@ -25,6 +25,7 @@ def test_a_full_disk_ends_training_with_an_error_and_keeps_the_old(
     check_full_disk(small_disk, report, errno.ENOSPC)
 
 
+@pytest.mark.once
 def test_a_limit_on_file_sizes_ends_training_with_an_error_and_keeps_the_old(tmp_path):
     report = tmp_path / "report"
     process = start(script.fill_disk, tmp_path, "rlimit", report)

@@ -75,7 +75,10 @@ def oracle(file, images):
     return dict(zip(names, (x.numpy() for x in outputs), strict=True))
 
 
-@pytest.mark.parametrize("layer", LAYERS)
+# The last layer's network holds the others': these once.
+@pytest.mark.parametrize(
+    "layer", [*(pytest.param(n, marks=pytest.mark.once) for n in LAYERS[:-1]), "2048"]
+)
 def test_outputs_equal_torch_fidelity(file, images, oracle, layer):
     features, logits = extractors.fid_inception(file, features=layer)(images)
     expected = oracle[layer]
@@ -86,6 +89,7 @@ def test_outputs_equal_torch_fidelity(file, images, oracle, layer):
     assert np.abs(logits - expected).max() <= 1e-5 * np.abs(expected).max()
 
 
+@pytest.mark.once
 def test_converted_weights_need_no_pytorch_file(file, images, tmp_path):
     target = tmp_path / "inception.weights.h5"
     digest = extractors.convert_inception_weights(file, target)
@@ -96,6 +100,7 @@ def test_converted_weights_need_no_pytorch_file(file, images, tmp_path):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.once
 def test_a_wrong_digest_is_refused(file):
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     with pytest.raises(PresetError, match=f"Received: sha256 {digest}"):
@@ -123,6 +128,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@pytest.mark.once
 def test_weights_are_downloaded_once_and_checked(server, file, tmp_path):
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     with pytest.raises(PresetError, match="Expected http.*Received: SHA256"):
@@ -141,6 +147,7 @@ def test_weights_are_downloaded_once_and_checked(server, file, tmp_path):
         extractors.fid_inception(server.replace(".pth", ".nothing"), digest)
 
 
+@pytest.mark.once
 def test_missing_and_other_weights_are_refused(state, tmp_path):
     path = tmp_path / "a.pth"
     changes = {
@@ -167,6 +174,7 @@ class Gadget:
         return (open, (self.path, "w"))
 
 
+@pytest.mark.once
 def test_other_files_are_refused_in_one_way(tmp_path):
     path = tmp_path / "a.pth"
     place = torch.zeros(2, 1, dtype=int)
@@ -181,6 +189,7 @@ def test_other_files_are_refused_in_one_way(tmp_path):
         assert "weights_only" not in str(raised.value)
 
 
+@pytest.mark.once
 def test_converted_weights_that_are_not_finite_are_refused(file, tmp_path):
     target = tmp_path / "inception.weights.h5"
     digest = extractors.convert_inception_weights(file, target)
@@ -191,6 +200,7 @@ def test_converted_weights_that_are_not_finite_are_refused(file, tmp_path):
         extractors.fid_inception(target)
 
 
+@pytest.mark.once
 def test_a_pickle_that_runs_code_is_refused(tmp_path):
     path, trace = tmp_path / "a.pth", tmp_path / "trace"
     torch.save({"fc.weight": Gadget(str(trace))}, path)
@@ -202,6 +212,7 @@ def test_a_pickle_that_runs_code_is_refused(tmp_path):
     assert not trace.exists()
 
 
+@pytest.mark.once
 def test_unknown_features_and_targets(file, tmp_path):
     with pytest.raises(ValueError, match="features is one of"):
         extractors.fid_inception(file, features="1024")

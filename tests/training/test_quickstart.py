@@ -2,9 +2,12 @@
 
 import sys
 
+import pytest
+
 from training import quickstart
 
 
+@pytest.mark.once
 def test_other_files_in_the_folder_survive(tmp_path, monkeypatch, capsys):
     model = tmp_path / "serving" / "vae_digits"
     others = [tmp_path / "thesis.tex", model / "7" / "saved_model.pb"]

@@ -22,6 +22,8 @@ PARAMETERS = {
     "filters": 64,
     "learning_rate": 1e-3,
     "ema_decay": 0.99,
+    "mixture_components": 10,
+    "mixture_factors": 10,
     "num_test_samples": 1437,
 }
 QUICK = {**pixels.QUICK}

@@ -1,0 +1,135 @@
+"""Training of a Gated PixelCNN through `fit()` beside a loop by hand.
+
+    KERAS_BACKEND=jax python -m training.benchmarks.pixel_training
+
+8 blocks of 32 channels, ten classes, 28 x 28 grey images of 256 levels, batch 32,
+Adam, float32. The other side is `native_pixel_cnn.py`: the same network and step in the
+framework alone, from the same weights and on the same batches, so that its first losses
+are the same (checked). Variants alternate in one process, an epoch of 10 steps each;
+medians of the rounds, compilation left out. TensorFlow has two loops by hand, with and
+without XLA; the faster one counts. Rows are kept by backend in
+results/pixel_training.json; the table lands in results/pixel_training.md.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasgen import models
+
+from . import native_pixel_cnn as native
+
+RESULTS = Path(__file__).parent / "results"
+PATH = RESULTS / "pixel_training.json"
+SHAPE, NUM_CLASSES, BATCH_SIZE, STEPS = (28, 28, 1), 10, 32, 10
+TARGET = 0.95
+
+
+def make_model(num_blocks=8, filters=32, shape=SHAPE):
+    """The model that both sides train, with an optimizer as theirs."""
+    keras.utils.set_random_seed(0)
+    model = models.GatedPixelCNN(
+        shape, num_blocks=num_blocks, filters=filters, num_classes=NUM_CLASSES, seed=0
+    )
+    rates = native.RATE, native.BETA_1, native.BETA_2, native.EPSILON
+    model.compile(keras.optimizers.Adam(*rates))
+    return model
+
+
+def make_data(num, shape=SHAPE):
+    """Random images and labels: uint8 (num, H, W, 1), int32 (num,)."""
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (num, *shape)).astype("uint8")
+    return images, rng.integers(0, NUM_CLASSES, num).astype("int32")
+
+
+def loops_by_hand(model):
+    """Dict of name to function of (images, labels, batch size), of this backend."""
+    sizes = [gate.vertical.kernel_size[1] for gate in model.network.gates]
+    backend = keras.backend.backend()
+    if backend == "torch":
+        return {"by hand": native.torch_loop(model, sizes)}
+    if backend == "jax":
+        return {"by hand": native.jax_loop(model, sizes)}
+    return {
+        f"by hand, {name}": native.tensorflow_loop(model, sizes, jit_compile)
+        for name, jit_compile in (("graph", False), ("XLA", True))
+    }
+
+
+def measure(rounds):
+    """Row of the table: images a second of each variant."""
+    model = make_model()
+    images, labels = make_data(STEPS * BATCH_SIZE)
+    variants = loops_by_hand(model)
+
+    def fit(images, labels, batch_size):
+        arguments = {"batch_size": batch_size, "shuffle": False, "verbose": 0}
+        return model.fit(images, labels, **arguments).history["loss"]
+
+    variants = {"fit": fit, **variants}
+    first = {}
+    seconds = {name: [] for name in variants}
+    for index in range(1 + rounds):
+        for name, run in variants.items():
+            start = time.perf_counter()
+            losses = run(images, labels, BATCH_SIZE)
+            if index:
+                seconds[name].append(time.perf_counter() - start)
+            else:
+                first[name] = float(np.mean(losses))
+    medians = {name: statistics.median(values) for name, values in seconds.items()}
+    ratios = [
+        min(seconds[name][i] for name in variants if name != "fit") / own
+        for i, own in enumerate(seconds["fit"])
+    ]
+    return {
+        "images_per_second": {k: round(len(images) / s, 1) for k, s in medians.items()},
+        "ratio": round(statistics.median(ratios), 3),
+        "first_mean_losses": {k: round(v, 2) for k, v in first.items()},
+        "rounds": rounds,
+    }
+
+
+def main():
+    """Measures on this backend and writes the table of all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    options = parser.parse_args()
+    done = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    done[keras.backend.backend()] = measure(options.rounds)
+    print(done[keras.backend.backend()])
+    RESULTS.mkdir(exist_ok=True)
+    PATH.write_text(json.dumps(done, indent=1, sort_keys=True) + "\n")
+    PATH.with_suffix(".md").write_text(render(done))
+
+
+def render(done):
+    """The table in Markdown."""
+    lines = [
+        "# Training a Gated PixelCNN",
+        "",
+        "`KERAS_BACKEND=jax python -m training.benchmarks.pixel_training`",
+        "",
+        __doc__.split("\n\n")[2].replace("\n", " "),
+        "",
+        f"| backend | variants: images/s | fit, of the fastest by hand (at least "
+        f"{TARGET}) | mean loss of the first epoch, nats |",
+        "| --- | --- | --- | --- |",
+    ]
+    for backend, row in done.items():
+        speeds, losses = (
+            ", ".join(f"{name}: {value:g}" for name, value in row[key].items())
+            for key in ("images_per_second", "first_mean_losses")
+        )
+        lines.append(f"| {backend} | {speeds} | {row['ratio']:.2f} | {losses} |")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
