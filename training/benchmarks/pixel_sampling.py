@@ -8,7 +8,8 @@ and a plain one on PyTorch; naive sampling runs the whole network once for each 
 all passes alike, so that where an image has many only the first are timed and the
 time is scaled. Variants alternate; medians of the rounds, compilation left out. Both
 ways draw the same images (checked here for the values that both drew). Rows are kept
-by backend in results/pixel_sampling.json; the table lands in results/pixel_sampling.md.
+by backend in results/pixel_sampling.json, and those that `--only` and `--max-size`
+leave out stay; the table lands in results/pixel_sampling.md.
 """
 
 import argparse
@@ -95,7 +96,7 @@ def measure(name, shape, rounds, max_passes):
     naive *= num_values / passes
     return {
         "model": name,
-        "shape": "x".join(map(str, shape)),
+        "shape": text_of(shape),
         "equal_values": float(np.mean(first[0] == first[1])),
         "passes_timed": passes,
         "passes": num_values,
@@ -105,21 +106,30 @@ def measure(name, shape, rounds, max_passes):
     }
 
 
+def text_of(shape):
+    """A shape such as 28x28x1."""
+    return "x".join(map(str, shape))
+
+
 def main():
     """Measures on this backend and writes the table of all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--max-passes", type=int, default=24)
-    parser.add_argument("--only", default="", help="models whose name starts so")
+    parser.add_argument("--only", default="", help="models of such a name's start")
     parser.add_argument("--max-size", type=int, default=32, help="of images, pixels")
     options = parser.parse_args()
     backend = keras.backend.backend()
     done = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    kept = {(row["model"], row["shape"]): row for row in done.get(backend, [])}
     rows = []
     for name, (_, shapes) in MODELS.items():
         for shape in shapes:
-            rows.append(measure(name, shape, options.rounds, options.max_passes))
-            print(rows[-1], flush=True)
+            row = kept.get((name, text_of(shape)))
+            if name.startswith(options.only) and max(shape) <= options.max_size:
+                row = measure(name, shape, options.rounds, options.max_passes)
+                print(row, flush=True)
+            rows += [row] if row else []
     done[backend] = rows
     RESULTS.mkdir(exist_ok=True)
     PATH.write_text(json.dumps(done, indent=1, sort_keys=True) + "\n")
