@@ -122,7 +122,8 @@ def test_pixel_by_pixel_as_all_at_once(network):
     np.testing.assert_allclose(parts.reshape(whole.shape), whole, atol=1e-4)
 
 
-def test_samples_are_those_of_naive_sampling(network):
+def test_samples_are_those_of_naive_sampling():
+    network = make_network("colour, labels")
     labels = labels_of(network)
     rng = np.random.default_rng(4)
     shape = (BATCH_SIZE, *network.image_shape)
