@@ -67,19 +67,31 @@ def threefry(key, counter):
     # products wrap on every backend, so that a product shifts left.
     keys = (key[0], key[1], key[0] ^ key[1] ^ _KEY_PARITY)
     a, b = counter[0] + keys[0], counter[1] + keys[1]
-    for group in range(5):
-        for distance in _ROTATIONS[group % 2]:
-            a = a + b
-            b = _rotate_left(b, distance) ^ a
-        a = a + keys[(group + 1) % 3]
-        b = b + (keys[(group + 2) % 3] + (group + 1))
-    return a, b
+    carry = (a + b * 0, b + a * 0, (keys[1], keys[2], keys[0]), _ROTATIONS)
+    return backend.repeat(5, _four_rounds, carry)[:2]
+
+
+def _four_rounds(index, carry):
+    a, b, keys, (now, then) = carry
+    for distance in now:
+        a = a + b
+        b = _rotate_left(b, distance) ^ a
+    a = a + keys[0]
+    b = b + (keys[1] + (index + 1))
+    return a, b, (keys[1], keys[2], keys[0]), (then, now)
 
 
 def _rotate_left(x, distance):
     # The right shift of int32 copies the sign bit on every backend, hence the mask.
-    low = ops.right_shift(x, 32 - distance) & ((1 << distance) - 1)
-    return x * (1 << distance) | low
+    factor = _power_of_two(distance)
+    low = ops.right_shift(x, 32 - distance) & (factor - 1)
+    return x * factor | low
+
+
+def _power_of_two(exponent):
+    if isinstance(exponent, int):
+        return 1 << exponent
+    return ops.left_shift(ops.ones_like(exponent), exponent)
 
 
 def key(seed, stream="", step=0, substep=0):

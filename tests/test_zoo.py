@@ -32,7 +32,7 @@ EXTRACTORS = [n for n in CARDS if n not in GENERATIVE]
 BOUND = re.compile(r"test_log_likelihood_nats_(\d+)_samples")
 
 # Images of 28x28 pixels that a VAE is judged on here, in seconds rather than minutes.
-NUM_ELBO, NUM_BOUND = 1000, 20
+NUM_ELBO, NUM_BOUND = 500, 10
 SMALL_IMAGE = 8 * 8
 UNSEEN_SEED = SPREAD_SEEDS.stop
 

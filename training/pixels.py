@@ -132,6 +132,8 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
             "dataset": p["dataset"],
             "split": p["split"],
             "extractor": extractor_card(extractor),
+            "completions": f"Test images, the same with their lower half hidden, and "
+            f"{NUM_DRAWS} completions of each, seed {SEED}, not selected",
         },
         fit_arguments={"validation_data": validation},
     )

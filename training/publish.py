@@ -82,6 +82,8 @@ def render_readme(card):
             "![samples](samples.png)",
             "",
         ]
+    if "completions" in card:
+        lines += [f"{card['completions']}:", "", "![completions](completions.png)", ""]
     lines += ["```python", "import kerasgen", ""]
     lines += [f'model = kerasgen.from_preset("{card["name"]}")']
     if has_samples:

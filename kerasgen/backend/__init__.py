@@ -8,6 +8,7 @@ imported here:
 - `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
 - `compiled`: a compiled inference function over a model's variables
 - `peek`: a variable's value in the middle of `fit`
+- `repeat`: a function of integers time and again
 - `sync`: brings the variables up to date in the middle of `fit`
 - `to_stream`: the iterable that the backend's `fit` reads batches from
 - `traced_once`: a pure function that graphs hold as one operation
@@ -32,6 +33,7 @@ compiled = _backend.compiled
 input_gradient = _backend.input_gradient
 minimize = _backend.minimize
 peek = _backend.peek
+repeat = _backend.repeat
 sync = _backend.sync
 to_stream = _backend.to_stream
 traced_once = _backend.traced_once
@@ -43,6 +45,7 @@ __all__ = [
     "input_gradient",
     "minimize",
     "peek",
+    "repeat",
     "sync",
     "to_stream",
     "traced_once",

@@ -147,6 +147,23 @@ class TrainStep:
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
 
 
+def repeat(number, fn, carry):
+    """`carry` after a number of calls of `fn`, in a loop of the program.
+
+    XLA compiles a chain of integer operations in a row slowly, and to slower code.
+
+    Args:
+        number: Integer.
+        fn: Pure function of (index, carry) that returns a carry of the same structure,
+            shapes and dtypes.
+        carry: Structure of int32 tensors and integers.
+
+    Returns:
+        The last carry.
+    """
+    return jax.lax.fori_loop(0, number, fn, carry)
+
+
 def traced_once(fn):
     """`fn` as an operation of its own, traced once for each shape.
 

@@ -102,6 +102,25 @@ class TrainStep:
             return self.test_batch(data)
 
 
+def repeat(number, fn, carry):
+    """`carry` after a number of calls of `fn`, one after the other.
+
+    A loop of the graph would be compiled faster, and run half as fast.
+
+    Args:
+        number: Integer.
+        fn: Pure function of (index, carry) that returns a carry of the same structure,
+            shapes and dtypes.
+        carry: Structure of int32 tensors and integers.
+
+    Returns:
+        The last carry.
+    """
+    for index in range(number):
+        carry = fn(index, carry)
+    return carry
+
+
 def traced_once(fn):
     """`fn` as an operation of its own, traced once for each shape.
 

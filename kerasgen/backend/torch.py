@@ -80,6 +80,23 @@ class TrainStep:
             return self.test_batch(data)
 
 
+def repeat(number, fn, carry):
+    """`carry` after a number of calls of `fn`.
+
+    Args:
+        number: Integer.
+        fn: Pure function of (index, carry) that returns a carry of the same structure,
+            shapes and dtypes.
+        carry: Structure of int32 tensors and integers.
+
+    Returns:
+        The last carry.
+    """
+    for index in range(number):
+        carry = fn(index, carry)
+    return carry
+
+
 def traced_once(fn):
     """`fn` itself: nothing is traced.
 

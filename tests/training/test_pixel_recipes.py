@@ -9,6 +9,7 @@ from PIL import Image
 from kerasgen.presets import preset_card
 from training.mixture_bits import mixture_bits
 from training.pixels import NUM_COMPLETED, NUM_DRAWS
+from training.publish import render_readme
 from training.runner import train
 
 RECIPES = ["pixel_cnn_digits", "pixel_rnn_digits", "gated_pixel_cnn_fashion_mnist"]
@@ -31,6 +32,8 @@ def test_a_card_has_the_bits_of_plain_models_too(name, tmp_path):
         rows = list(csv.DictReader(file))
     best = min(rows, key=lambda row: float(row["val_bits_per_dim"]))
     assert preset_card(preset)["best_epoch"] == int(best["epoch"]) + 1
+    page = render_readme(preset_card(preset))
+    assert "lower half hidden" in page and "](completions.png)" in page
     with Image.open(preset / "completions.png") as image:
         width, height = image.size
     assert width / height == pytest.approx((2 + NUM_DRAWS) / NUM_COMPLETED, rel=0.1)

@@ -1,0 +1,269 @@
+"""The parts of the adversarial toolbox: what each is, and what its paper says of it."""
+
+from typing import NamedTuple
+
+POINTS, IMAGES = "mode_coverage", "image_techniques"
+
+
+class Claim(NamedTuple):
+    """A paper's statement as a comparison of two variants of one benchmark.
+
+    text: The statement. measure: "modes" or "quality" on the grid of points, "fid" or
+    "agreement" on images. than: The other variant.
+    """
+
+    text: str
+    measure: str
+    than: str
+
+
+class Part(NamedTuple):
+    """One row of the table.
+
+    code: Import path. variant: (benchmark, name there), or None; the paper is that
+    of the variant where there is one. remark: Where else the effect is measured, or
+    why it is not.
+    """
+
+    name: str
+    code: str
+    variant: tuple | None = None
+    claim: Claim | None = None
+    paper: str = ""
+    remark: str = ""
+
+
+def _more(text, than="stabilisers/none", measure="modes"):
+    return Claim(text, measure, than)
+
+
+def _loss(name, code, claim=None, remark="", variant=None):
+    key = (POINTS, f"losses/{variant or name}")
+    return Part(name, f"losses.{code}", key, claim, remark=remark)
+
+
+def _points(name, code, claim=None, remark="", variant=None):
+    key = (POINTS, f"stabilisers/{variant or name}")
+    return Part(name, code, key, claim, remark=remark)
+
+
+def _images(name, code, claim=None, remark="", variant=None):
+    return Part(name, code, (IMAGES, variant or name), claim, remark=remark)
+
+
+NON_SATURATING = "losses/non-saturating"
+CHOICE_OF_F = "all divergences of the family can train a generator"
+
+LOSSES = [
+    _loss("minimax", "minimax"),
+    _loss(
+        "non-saturating",
+        "non_saturating",
+        _more("stronger gradients early in learning", "losses/minimax"),
+    ),
+    _loss("LSGAN", "least_squares", _more("learns more stably", NON_SATURATING)),
+    _loss(
+        "LSGAN, Pearson",
+        "least_squares_pearson",
+        _more("learns more stably", NON_SATURATING),
+    ),
+    _loss("hinge", "hinge", _more("learns more stably", NON_SATURATING)),
+    _loss(
+        "Wasserstein, clipping",
+        "wasserstein",
+        _more("no mode collapse", NON_SATURATING),
+        "with weight_clipping=",
+    ),
+    _loss(
+        "Wasserstein, gradient penalty",
+        "wasserstein",
+        _more("learns better than with clipping", "losses/Wasserstein, clipping"),
+        "with penalties.GradientPenalty",
+    ),
+    _loss(
+        "relativistic average",
+        "relativistic_average",
+        _more("stabler, better samples", NON_SATURATING, "quality"),
+    ),
+    _loss(
+        "relativistic average hinge",
+        "relativistic_average_hinge",
+        _more("stabler, better samples", "losses/hinge", "quality"),
+    ),
+    _loss("EBGAN", "ebgan", _more("more stable in training", NON_SATURATING)),
+    _loss(
+        "EBGAN, pulling-away",
+        "ebgan, techniques.PullingAway",
+        _more("samples are not clustered in few modes", "losses/EBGAN"),
+    ),
+    _loss("f-GAN, KL", "f_gan_kl", _more(CHOICE_OF_F, NON_SATURATING)),
+    _loss("f-GAN, reverse KL", "f_gan_reverse_kl", _more(CHOICE_OF_F, NON_SATURATING)),
+    _loss("f-GAN, Pearson", "f_gan_pearson_chi2", _more(CHOICE_OF_F, NON_SATURATING)),
+    _loss(
+        "f-GAN, Hellinger",
+        "f_gan_squared_hellinger",
+        _more(CHOICE_OF_F, NON_SATURATING),
+    ),
+    _loss(
+        "f-GAN, Jensen-Shannon",
+        "f_gan_jensen_shannon",
+        _more(CHOICE_OF_F, NON_SATURATING),
+    ),
+    _loss("f-GAN, GAN", "f_gan_gan", _more(CHOICE_OF_F, NON_SATURATING)),
+    _loss(
+        "f-GAN, GAN, non-saturating",
+        'FGAN("gan", non_saturating=True)',
+        _more("speeds training up (section 3.2)", "losses/f-GAN, GAN"),
+    ),
+    _loss(
+        "f-GAN, total variation",
+        "f_gan_total_variation",
+        _more(CHOICE_OF_F, NON_SATURATING),
+    ),
+]
+PENALTIES = [
+    _points(
+        "gradient penalty",
+        "penalties.GradientPenalty",
+        _more("stable for many architectures"),
+    ),
+    _points(
+        "gradient penalty, one-sided",
+        "penalties.GradientPenalty(one_sided=True)",
+        _more("better than two-sided", "stabilisers/gradient penalty"),
+    ),
+    _points("R1", "penalties.R1", _more("converges where others cycle")),
+    _points("R2", "penalties.R2", _more("converges where others cycle")),
+    _points("DRAGAN", "penalties.DRAGAN", _more("fewer mode collapses")),
+    _points(
+        "orthogonal regularisation",
+        "penalties.OrthogonalRegularization",
+        remark="its paper uses it for sampling with truncation",
+    ),
+]
+LAYERS = [
+    _points(
+        "spectral norm",
+        "layers.SpectralNormalization",
+        _more("stabilises the discriminator"),
+        "on images: `spectral norm, hinge`",
+    ),
+    _images(
+        "spectral norm, hinge",
+        "models.sngan",
+        _more("better images than without", "DCGAN", "fid"),
+    ),
+    _points(
+        "minibatch discrimination",
+        "layers.MinibatchDiscrimination",
+        _more("prevents collapse"),
+    ),
+    _points(
+        "minibatch deviation",
+        "layers.MinibatchStdDev",
+        _more("more variation"),
+    ),
+    _images("instance normalisation", "layers.InstanceNormalization"),
+    _points(
+        "virtual batch norm",
+        "layers.VirtualBatchNormalization",
+        remark="for generators whose batches are too alike",
+    ),
+    _points(
+        "instance noise",
+        "layers.InstanceNoise",
+        _more("stable without careful schedules"),
+    ),
+    _images(
+        "self-attention",
+        "layers.SelfAttention2D",
+        _more("better images than without", "DCGAN", "fid"),
+    ),
+    _images(
+        "labels: projection, conditional BatchNorm",
+        "layers.ProjectionHead, layers.ConditionalBatchNormalization",
+        _more("better than concatenation", "labels: concatenation", "fid"),
+    ),
+]
+TECHNIQUES = [
+    _points("feature matching", "techniques.FeatureMatching", _more("more stable")),
+    _points(
+        "historical averaging",
+        "GAN(historical_averaging=)",
+        _more("finds equilibria where descent cycles"),
+    ),
+    _points(
+        "one-sided label smoothing",
+        "losses.one_sided_label_smoothing",
+        remark="robustness to attacks: [adversarial_examples.md]"
+        "(adversarial_examples.md)",
+    ),
+    _points(
+        "two-sided label smoothing",
+        "losses.two_sided_label_smoothing",
+        remark="robustness to attacks: [adversarial_examples.md]"
+        "(adversarial_examples.md)",
+    ),
+    _points(
+        "5 discriminator steps",
+        "GAN(discriminator_steps=)",
+        _more("keeps the discriminator near its optimum"),
+    ),
+    _points(
+        "two time scales",
+        "one optimizer a player",
+        _more("converges; better samples", measure="quality"),
+    ),
+    _points(
+        "moving average",
+        "GAN(ema_decay=)",
+        _more("better samples", measure="quality"),
+    ),
+    _images(
+        "DiffAugment, 1,000 images",
+        "GAN(augment=augmentation.DiffAugment)",
+        _more("better images from few", "DCGAN, 1,000 images", "fid"),
+    ),
+    Part(
+        "backbone as discriminator",
+        "networks.backbone_discriminator",
+        paper="Sauer et al. 2021",
+        remark="not measured: its effect rests on ImageNet weights, a download",
+    ),
+]
+CONDITIONAL = [
+    _images(
+        "labels: concatenation",
+        "models.conditional_gan",
+        _more("labels help", "DCGAN", "fid"),
+    ),
+    _images(
+        "labels: auxiliary classifier",
+        "models.acgan, techniques.AuxiliaryClassifier",
+        _more("better than concatenation", "labels: concatenation", "fid"),
+    ),
+    _points(
+        "one GAN a cluster",
+        "models.ModeEnsembleGAN",
+        _more("the remedy against mode collapse"),
+    ),
+    Part(
+        "features for other tasks",
+        "discriminator_features",
+        paper="Radford et al. 2016",
+        remark="[discriminator_features.md](discriminator_features.md)",
+    ),
+    Part(
+        "adversarial examples",
+        "adversarial_examples",
+        paper="Goodfellow et al. 2015",
+        remark="[adversarial_examples.md](adversarial_examples.md)",
+    ),
+]
+KINDS = {
+    "Losses": LOSSES,
+    "Penalties": PENALTIES,
+    "Layers": LAYERS,
+    "Techniques": TECHNIQUES,
+    "Conditional, ensembles, other uses": CONDITIONAL,
+}
