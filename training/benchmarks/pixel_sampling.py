@@ -8,8 +8,7 @@ and a plain one on PyTorch; naive sampling runs the whole network once for each 
 all passes alike, so that where an image has many only the first are timed and the
 time is scaled. Variants alternate; medians of the rounds, compilation left out. Both
 ways draw the same images (checked here for the values that both drew). Rows are kept
-by backend in results/pixel_sampling.json, and those that `--only` and `--max-size`
-leave out stay; the table lands in results/pixel_sampling.md.
+by backend in results/pixel_sampling.json; the table lands in results/pixel_sampling.md.
 """
 
 import argparse
@@ -116,6 +115,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--max-passes", type=int, default=24)
+    # Rows that are left out stay as they were.
     parser.add_argument("--only", default="", help="models of such a name's start")
     parser.add_argument("--max-size", type=int, default=32, help="of images, pixels")
     options = parser.parse_args()
