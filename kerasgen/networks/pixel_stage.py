@@ -40,7 +40,7 @@ class PixelStage(keras.layers.Layer):
                         filters, 1 + with_skip, num_classes, name=f"{side}_{i}_pixels"
                     ),
                 }
-                for i in range(num_blocks + (with_skip and num_inner > 0))
+                for i in range(num_blocks + with_skip * (num_inner > 0))
             ]
             for side, with_skip in (("before", 0), ("after", 1))
         )
