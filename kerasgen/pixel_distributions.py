@@ -128,9 +128,9 @@ class DiscretizedLogisticMixture:
         coefficients tanh(output); logits add up the log-probabilities of those values.
 
         Args:
-            outputs: float (..., num_outputs(C)): of each component in turn a logit, C
-                means, C logs of scales, then the coefficients of G on R, of B on R and
-                of B on G.
+            outputs: float (..., num_outputs(C)), slices of one number a component: the
+                logits, C slices of means, C of logs of scales, then the coefficients
+                of G on R, of B on R and of B on G.
             values: float32 (..., C), the pixel's values in the model domain; the last
                 channel's does not count.
 

@@ -133,7 +133,7 @@ class PixelCNNPlusPlusNetwork(PixelNetwork):
         of_rows, of_pixels = self.stage.begin(batch_size, width)
         outputs = self.distribution.num_outputs(channels)
         return {
-            # A plain number: PyTorch then chooses what to run without waiting for a GPU.
+            # A plain number: PyTorch chooses what to run without waiting for a GPU.
             "row": 0,
             "above": self.zeros(batch_size, 2, width, channels + 1),
             "left": self.zeros(batch_size, channels + 1),
