@@ -86,6 +86,13 @@ MODELS = (
         "[van den Oord et al.](https://arxiv.org/abs/1601.06759)",
     ),
     (
+        "PixelCNNPlusPlus",
+        "pixelcnn_pp_",
+        "explicit, exact",
+        2017,
+        "[Salimans et al.](https://arxiv.org/abs/1701.05517)",
+    ),
+    (
         "GaussianMixture",
         "gmm_",
         "explicit, exact",

@@ -13,6 +13,7 @@ from kerasgen.models.gaussian_mixture import GaussianMixture
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.mode_ensemble import ModeEnsembleGAN
 from kerasgen.models.pixel_cnn import GatedPixelCNN, PixelCNN
+from kerasgen.models.pixel_cnn_plus_plus import PixelCNNPlusPlus
 from kerasgen.models.pixel_rnn import PixelRNN
 from kerasgen.models.vae import VAE
 from kerasgen.models.vae_builders import conv_vae, dense_vae
@@ -23,6 +24,7 @@ __all__ = [
     "GatedPixelCNN",
     "GaussianMixture",
     "PixelCNN",
+    "PixelCNNPlusPlus",
     "PixelRNN",
     "VAE",
     "GenerativeModel",

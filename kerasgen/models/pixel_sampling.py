@@ -40,6 +40,7 @@ def sample_pixels(network, distribution, uniform, temperature, labels=None, give
         def finish_pixel(column, carry):
             levels, state = carry
             here = _at_column(context, column)
+            state = network.begin_pixel(state, here, column)
             pixel = ops.zeros((batch_size, channels), "int32")
             for channel in range(channels):
                 values = levels_to_unit(pixel, num_levels)

@@ -41,7 +41,8 @@ class SamplingModel(GenerativeModel):
             labels: Classes of a conditional model: int (num_samples,) in
                 [0, num_classes), or one class for all; None draws them uniformly.
             temperature: Float > 0 that multiplies the latents' standard deviation, or
-                divides the logits of a model of pixels; under 1 for likelier samples.
+                divides the log-probabilities of each value's levels in a model of
+                pixels, before they are normalised again; under 1 for likelier samples.
             use_ema: Sample the moving average of the weights where there is one.
             batch_size: Samples computed at once.
 

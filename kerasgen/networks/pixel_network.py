@@ -17,6 +17,8 @@ class PixelNetwork(keras.layers.Layer):
     - `begin(batch_size, labels)` -> state above the first row,
     - `begin_row(state)` -> (state, context), context (B, W, ...) or a list of such,
       what earlier rows say of each pixel,
+    - `begin_pixel(state, context, column)` -> state, with what needs none of the
+      pixel's own values, where a network computes that apart,
     - `pixel(state, context, values)` -> (parameters (B, C, num_parameters), features),
       with the context of one pixel and its values (B, C) in the model domain, of which
       the channels before one's own count,
@@ -42,6 +44,9 @@ class PixelNetwork(keras.layers.Layer):
 
     def begin_row(self, state):
         return state, None
+
+    def begin_pixel(self, state, context, column):
+        return state
 
     def end_row(self, state, values):
         return state
