@@ -9,11 +9,8 @@ import pytest
 import kerasgen
 from kerasgen import layers, losses, penalties, techniques
 from training.benchmarks import (
-    adversarial_examples,
     image_techniques,
-    mode_coverage,
     mode_variants,
-    pixel_sampling,
     toolbox,
     toolbox_parts,
 )
@@ -38,30 +35,6 @@ def test_the_table_of_metrics_says_which_targets_it_meets():
         assert f"| {row['metric']} | {row['speed_ratio']} | {row['target']} |" in page
         # Half of a target would be another method, not a busy machine.
         assert row["speed_ratio"] >= 0.75 * row["target"]
-
-
-@pytest.mark.parametrize(
-    "benchmark",
-    [mode_coverage, image_techniques, adversarial_examples, pixel_sampling],
-    ids=lambda module: module.__name__.rsplit(".", 1)[-1],
-)
-def test_a_table_is_made_of_the_results_beside_it(benchmark):
-    name = benchmark.PATH.stem
-    page = (RESULTS / f"{name}.md").read_text()
-    assert page == benchmark.render(json.loads(benchmark.PATH.read_text()))
-    assert f"python -m training.benchmarks.{name}" in page
-
-
-@pytest.fixture(scope="module")
-def results():
-    return [
-        json.loads((RESULTS / f"{name}.json").read_text())
-        for name in (toolbox_parts.POINTS, toolbox_parts.IMAGES)
-    ]
-
-
-def test_the_toolbox_table_is_made_of_the_results_beside_it(results):
-    assert (RESULTS / "toolbox.md").read_text() == toolbox.render(*results)
 
 
 def test_a_claim_is_seen_where_all_seeds_agree():
