@@ -4,8 +4,6 @@ import inspect
 import json
 from pathlib import Path
 
-import pytest
-
 import kerasgen
 from kerasgen import layers, losses, penalties, techniques
 from training.benchmarks import (
