@@ -205,15 +205,14 @@ def logistic_log_mass(levels, mean, log_scale, num_levels):
 
     Reference: Salimans et al. 2017, "PixelCNN++", equation 2.
     """
-    inverse = ops.exp(-log_scale)
-    # An edge is the same number from either side, so that no mass is lost between.
-    edge = (2.0 * levels - num_levels) / (num_levels - 1)
-    next_edge = (2.0 * (levels + 1.0) - num_levels) / (num_levels - 1)
-    lower, upper = (edge - mean) * inverse, (next_edge - mean) * inverse
-    # Far away the edges may round to one number.
-    width = ops.maximum(upper - lower, inverse / (num_levels - 1))
+    # In units of a level, whose halves are exact: no mass is lost between neighbours.
+    center = (mean + 1.0) * ((num_levels - 1) / 2.0)
+    inverse = ops.exp(-log_scale) * (2.0 / (num_levels - 1))
+    lower = (levels - 0.5 - center) * inverse
+    upper = (levels + 0.5 - center) * inverse
     # log(sigmoid(upper) - sigmoid(lower)) without cancellation.
-    inside = ops.log(-ops.expm1(-width)) - ops.softplus(-upper) - ops.softplus(lower)
+    inside = ops.log(-ops.expm1(-inverse)) - ops.softplus(-upper)
+    inside = inside - ops.softplus(lower)
     log_mass = ops.where(levels < 0.5, -ops.softplus(-upper), inside)
     return ops.where(levels > num_levels - 1.5, -ops.softplus(lower), log_mass)
 

@@ -14,6 +14,7 @@ from kerasgen.models.masks import check_mask
 from kerasgen.models.moving_average import MovingAverage
 from kerasgen.models.pixel_sampling import Given, sample_pixels
 from kerasgen.models.sampling_model import COMPLETION_STEP, SamplingModel
+from kerasgen.models.signatures import Signature, TensorInput
 from kerasgen.pixel_distributions import bits_of, levels_to_unit, unit_to_levels
 
 
@@ -283,6 +284,25 @@ class AutoregressiveModel(SamplingModel):
             Given(levels, mask),
         )
         return self._to_images(levels)
+
+    def export_signatures(self):
+        """Adds "log_likelihood", of uint8 images (and labels) in nats, to the base's.
+
+        Values between two levels are rounded to the nearest.
+        """
+        data = {self.data_name: TensorInput((None, *self.data_shape), "uint8")}
+        if self.num_classes is not None:
+            last = self.num_classes - 1
+            data["labels"] = TensorInput((None,), "int32", low=0, high=last)
+        generate = super().export_signatures()["generate"]
+        return {
+            "generate": generate._replace(draws_in_order=True),
+            "log_likelihood": Signature(self._serve_log_likelihood, data),
+        }
+
+    def _serve_log_likelihood(self, labels=None, **data):
+        log_p = self._log_prob_of_data(data[self.data_name], labels)
+        return {"log_likelihood": ops.sum(log_p, axis=(1, 2, 3))}
 
     def get_config(self):
         return {

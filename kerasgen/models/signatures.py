@@ -29,8 +29,11 @@ class Signature(NamedTuple):
         inputs: Dict of input name to `TensorInput`.
         reference: Function of NumPy values by name whose outputs the exported `fn` is
             compared with; None for `fn` itself, compiled by the model's backend.
+        draws_in_order: Whether values of a row are drawn one after another, so that
+            rounding may part it from the row of another backend.
     """
 
     fn: Callable
     inputs: dict[str, TensorInput]
     reference: Callable | None = None
+    draws_in_order: bool = False

@@ -14,6 +14,7 @@ from kerasgen.augmentation import DiffAugment
 from kerasgen.layers import Dropout
 from kerasgen.models import (
     GAN,
+    GatedPixelCNN,
     GenerativeModel,
     ModeEnsembleGAN,
     conv_vae,
@@ -92,7 +93,8 @@ def set_weights(model, seed=5):
                 variable.assign(_draw(variable, rng))
     for member in getattr(model, "gans", [model]):
         if getattr(member, "moving_average", None) is not None:
-            member.moving_average.network.set_weights(member.generator.get_weights())
+            averaged = member.generator if isinstance(member, GAN) else member.network
+            member.moving_average.network.set_weights(averaged.get_weights())
 
 
 def _draw(variable, rng):
@@ -210,6 +212,13 @@ def _mode_ensemble():
     return ModeEnsembleGAN([_dropout_gan(), _dropout_gan()], seed=SEED)
 
 
+def _gated_pixel_cnn(seed=SEED, ema_decay=0.3):
+    sizes = {"num_blocks": 1, "filters": 6, "first_kernel_size": 5}
+    return GatedPixelCNN(
+        SHAPE, **sizes, num_classes=NUM_CLASSES, ema_decay=ema_decay, seed=seed
+    )
+
+
 CASES = {
     "dense_vae": _dense_vae,
     "conv_vae": _conv_vae,
@@ -219,7 +228,10 @@ CASES = {
     "dropout_gan": _dropout_gan,
     "options_gan": _options_gan,
     "mode_ensemble": _mode_ensemble,
+    "gated_pixel_cnn": _gated_pixel_cnn,
 }
+# One rounding there decides all pixels that follow; tests/models compare its samples.
+WITHOUT_IMAGES = ("gated_pixel_cnn",)
 # Name of the mutant: the case it must not agree with, and its builder.
 MUTANTS = {
     "batch_norm_momentum": ("dcgan", _batch_norm_mutant),
@@ -245,4 +257,5 @@ LEARNING_RATES = {
     "dropout_gan": 0.05,
     "options_gan": 0.02,
     "mode_ensemble": 0.05,
+    "gated_pixel_cnn": 1e-3,
 }

@@ -172,7 +172,7 @@ def polling(parent):
 
 
 def labelled_requests(data):
-    """Of the conditional model; the last three are refused."""
+    """Of models with labels and of pixels; three are refused."""
     z, labels = data["z"], data["labels"]
     draw = {"num": np.int32(6), "seed": np.int64(3)}
     requests = {
@@ -183,7 +183,13 @@ def labelled_requests(data):
         "bad label: -1": ("serve", {"z": z, "labels": labels - 1}),
         "bad label: none": ("serve", {"z": z}),
     }
-    return {key: ("conditional/1", *request) for key, request in requests.items()}
+    requests = {key: ("conditional/1", *request) for key, request in requests.items()}
+    grey = {"images": data["grey"], "labels": data["labels"]}
+    return requests | {
+        "pixels": ("pixels/1", "generate", {**draw, "label": np.int32(2)}),
+        "likelihood": ("pixels/1", "log_likelihood", grey),
+        "mixture": ("mixture/1", "generate", draw),
+    }
 
 
 def good_request(signature, data):

@@ -29,6 +29,8 @@ def test_signatures(server):
     assert server.names == {
         "conditional/1": ["generate", "serve", "serving_default"],
         "gan/1": ["generate", "serve", "serving_default"],
+        "mixture/1": ["generate", "serving_default"],
+        "pixels/1": ["generate", "log_likelihood", "serving_default"],
         "ring/1": ["generate", "serve", "serving_default"],
         "vae/1": ["encode", "generate", "reconstruct", "serve", "serving_default"],
     }
@@ -82,6 +84,16 @@ def test_labels_choose_the_class_that_is_served(server, conditional, data):
         assert_images_equal(server.outputs[f"{key}/images"], expected)
     refused = sorted(key for key in server.refusals if "label" in key)
     assert refused == ["bad label: -1", "bad label: 3", "bad label: none"]
+
+
+def test_models_of_pixels_are_served(server, pixels, mixture, data):
+    served = server.outputs["pixels/images"]
+    np.testing.assert_array_equal(served, pixels.generate(6, seed=3, labels=2))
+    assert set(np.unique(served)) == {0, 85, 170, 255}
+    expected = pixels.log_likelihood(data["grey"], data["labels"])
+    served = server.outputs["likelihood/log_likelihood"]
+    np.testing.assert_allclose(served, expected, rtol=1e-5)
+    assert_images_equal(server.outputs["mixture/images"], mixture.generate(6, seed=3))
 
 
 def test_bad_requests_are_refused_and_good_ones_still_answered(server, data):
