@@ -12,6 +12,8 @@ import kerasgen
 from kerasgen import evaluation, extractors, metrics
 from kerasgen.evaluation import evaluate, save_statistics
 
+pytestmark = pytest.mark.eager
+
 TEST = kerasgen.datasets.load("digits", "test").images
 
 

@@ -65,6 +65,7 @@ def test_an_extractor_reaches_the_accuracy_of_its_card(name):
     assert f"share of the {test.num_samples} test images" in entry["protocol"]
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", GENERATIVE)
 def test_the_fid_of_a_card_is_measured_again(name):
     """On fewer samples, with a seed that the card has not seen, within its spread."""
@@ -98,6 +99,7 @@ def fid_of(values):
     return values[metric]
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", VAES)
 def test_the_likelihood_of_a_card_is_measured_again(name):
     card = CARDS[name]
@@ -145,6 +147,7 @@ def test_the_same_seed_draws_the_shipped_picture_on_every_backend(name, tmp_path
     assert len({image.tobytes() for image in images}) == 100
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", GENERATIVE)
 def test_a_shipped_preset_samples_and_tunes(name):
     model = kerasgen.from_preset(name)

@@ -12,6 +12,8 @@ from kerasgen.callbacks import Evaluate
 from kerasgen.metrics import Moments, fid, measures, statistics
 from kerasgen.metrics.statistics_file import FrechetStatistics
 
+pytestmark = pytest.mark.eager
+
 DATA = np.random.RandomState(0).randn(96, 3).astype("float32") * 2.0 + 1.0
 
 

@@ -17,6 +17,8 @@ from kerasgen.techniques import FeatureMatching
 from tests import contracts
 from tests.models.tiny_gan import images, make_gan
 
+pytestmark = pytest.mark.eager
+
 
 def mlp(units, last, activation=None):
     return keras.Sequential(

@@ -15,6 +15,8 @@ from tests.checkpoint.helpers import (
     start,
 )
 
+pytestmark = pytest.mark.eager
+
 
 def test_a_full_disk_ends_training_with_an_error_and_keeps_the_old(
     small_disk, tmp_path

@@ -72,6 +72,7 @@ def outputs():
     return {name: (fresh[:, 0, i], fresh[:, 1, i]) for i, name in enumerate(NAMES)}
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", NAMES)
 def test_trained_critics_reach_the_divergence(name, outputs):
     """Within 5 % from below, on samples that they were not trained on."""

@@ -112,6 +112,7 @@ def test_builders_are_the_papers():
     assert names.count("SpectralNormalization") == 2
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("player", ["discriminator", "generator"])
 def test_dcgan_learns_photographs(photographs, player):
     """Each player alone lowers its loss on a fixed batch of real tiles."""
@@ -124,6 +125,7 @@ def test_dcgan_learns_photographs(photographs, player):
     assert np.mean(history[term][-5:]) < 0.9 * np.mean(history[term][:3])
 
 
+@pytest.mark.eager
 def test_conv_vae_learns_photographs(photographs):
     keras.utils.set_random_seed(0)
     vae = models.conv_vae((16, 16, 3), 8, 8, "gaussian", seed=0)

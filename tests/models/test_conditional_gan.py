@@ -136,6 +136,7 @@ def test_a_preset_generates_the_same(gan, tmp_path):
     )
 
 
+@pytest.mark.eager
 def test_the_generator_learns_the_classes():
     """Grey levels of 20, 120 and 220: samples come nearest to the one asked for."""
     gan = make("projection_gan")

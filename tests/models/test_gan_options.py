@@ -208,6 +208,7 @@ def test_a_gradient_penalty_beside_batch_normalization_is_refused(one_sided):
     make(discriminator, penalties=[penalty])
 
 
+@pytest.mark.eager
 def test_a_loaded_model_starts_its_history_anew(tmp_path):
     """A mean of weights that were never trained would pull the loaded ones away."""
     gan = make(historical_averaging=0.5)
@@ -219,6 +220,7 @@ def test_a_loaded_model_starts_its_history_anew(tmp_path):
     assert 0 < logs["d_historical"][0] < 1e-3
 
 
+@pytest.mark.eager
 def test_historical_averaging_goes_on_beside_frozen_layers():
     gan = make(historical_averaging=0.5)
     gan.fit(images(16), batch_size=8, verbose=0)
@@ -287,6 +289,7 @@ def test_layers_of_a_reference_batch_must_agree(counted, dropped):
         make(keras.Model(image, x))
 
 
+@pytest.mark.eager
 def test_historical_averaging_is_logged_and_pulls():
     """With a heavy weight the players hardly move from where they started."""
     moved = []

@@ -11,6 +11,8 @@ from kerasgen.models import GAN, ModeEnsembleGAN
 from tests import contracts
 from tests.models.tiny_gan import LATENT_DIM, SHAPE, make_gan
 
+pytestmark = pytest.mark.eager
+
 LEVELS = np.array([20, 220])
 
 

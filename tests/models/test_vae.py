@@ -189,6 +189,7 @@ def test_kl_against_monte_carlo():
     np.testing.assert_array_equal(kl(zeros, zeros), 0)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", LIKELIHOODS)
 def test_every_likelihood_trains(name):
     vae = make_vae(LIKELIHOODS[name]())

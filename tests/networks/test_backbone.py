@@ -36,6 +36,7 @@ def test_sees_what_the_application_was_trained_on():
     )
 
 
+@pytest.mark.eager
 def test_frozen_backbone_trains_its_logit_alone_and_is_saved(tmp_path):
     keras.utils.set_random_seed(0)
     discriminator = networks.backbone_discriminator(

@@ -6,6 +6,8 @@ import pytest
 import kerasgen
 from training.runner import train
 
+pytestmark = pytest.mark.eager
+
 
 @pytest.mark.parametrize(
     "name",

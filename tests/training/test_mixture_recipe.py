@@ -8,6 +8,8 @@ import pytest
 from kerasgen.presets import from_preset, preset_card
 from training.runner import train
 
+pytestmark = pytest.mark.eager
+
 
 def test_a_mixture_is_fitted_scored_and_run_anew(tmp_path):
     weights = []

@@ -14,6 +14,8 @@ from training.metrics_log import MetricsLog
 from training.recipe import load_recipe, resolve_parameters
 from training.runner import train
 
+pytestmark = pytest.mark.eager
+
 
 def read_rows(folder):
     with open(folder / "metrics.csv", newline="") as file:
