@@ -13,8 +13,6 @@ results/adversarial_examples.md.
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -23,8 +21,8 @@ from kerasgen import datasets, losses, models
 from kerasgen.adversarial_examples import discriminator_robustness
 
 from ..gans import PARAMETERS
+from .kept_runs import RESULTS, complete_runs
 
-RESULTS = Path(__file__).parent / "results"
 PATH = RESULTS / "adversarial_examples.json"
 VARIANTS = {
     "hard labels": "non_saturating",
@@ -69,19 +67,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     options = parser.parse_args()
-    RESULTS.mkdir(exist_ok=True)
-    done = json.loads(PATH.read_text()) if PATH.is_file() else {}
-    for seed in SEEDS:
-        for variant in VARIANTS:
-            key = f"{variant}/{seed}"
-            if key in done:
-                continue
-            rows = run(variant, seed, options.epochs)
-            print(key, np.round(rows, 3).tolist(), flush=True)
-            if options.epochs == EPOCHS:
-                done[key] = rows
-                PATH.write_text(json.dumps(done, indent=0, sort_keys=True) + "\n")
-    if options.epochs == EPOCHS:
+    is_whole = options.epochs == EPOCHS
+    tasks = {
+        f"{variant}/{seed}": (variant, seed, options.epochs)
+        for seed in SEEDS
+        for variant in VARIANTS
+    }
+    done = complete_runs(PATH, tasks, run, keep=is_whole)
+    if is_whole:
         PATH.with_suffix(".md").write_text(render(done))
 
 

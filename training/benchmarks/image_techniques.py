@@ -12,8 +12,6 @@ results/image_techniques.json; the table lands in results/image_techniques.md.
 """
 
 import argparse
-import json
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -22,7 +20,8 @@ from kerasgen import augmentation, datasets, layers, models, networks
 from kerasgen.extractors import from_classifier_preset
 from kerasgen.metrics import fid
 
-RESULTS = Path(__file__).parent / "results"
+from .kept_runs import RESULTS, complete_runs
+
 PATH = RESULTS / "image_techniques.json"
 SHAPE = (28, 28, 1)
 LATENT_DIM, FILTERS, NUM_CLASSES = 32, 16, 10
@@ -160,16 +159,13 @@ def main():
     extractor = from_classifier_preset("features_fashion_mnist")
     test = datasets.load("fashion_mnist", "test").images
     real = extractor(test).features
-    done = json.loads(PATH.read_text()) if PATH.is_file() else {}
-    RESULTS.mkdir(exist_ok=True)
-    for seed in SEEDS:
-        for name in VARIANTS:
-            key = f"{name}/{seed}"
-            if key in done or options.only not in (None, name):
-                continue
-            done[key] = run(name, seed, extractor, real)
-            print(key, done[key], flush=True)
-            PATH.write_text(json.dumps(done, indent=0, sort_keys=True) + "\n")
+    tasks = {
+        f"{name}/{seed}": (name, seed, extractor, real)
+        for seed in SEEDS
+        for name in VARIANTS
+        if options.only in (None, name)
+    }
+    done = complete_runs(PATH, tasks, run)
     if not options.only:
         PATH.with_suffix(".md").write_text(render(done))
 

@@ -13,17 +13,15 @@ stopped; the table lands in results/mode_coverage.md.
 
 import argparse
 import concurrent.futures
-import json
 import multiprocessing
 import os
 import statistics
 import tempfile
 import time
-from pathlib import Path
 
+from .kept_runs import RESULTS, load_runs, save_runs
 from .mode_variants import LOSSES, NUM_STEPS, STABILISERS, make_gan
 
-RESULTS = Path(__file__).parent / "results"
 PATH = RESULTS / "mode_coverage.json"
 DATASETS = ("ring", "grid")
 SEEDS = (0, 1, 2)
@@ -98,7 +96,7 @@ def main():
     parser.add_argument("--steps", type=int, default=NUM_STEPS)
     parser.add_argument("--only", help="one name of the table, for a look")
     options = parser.parse_args()
-    done = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    done = load_runs(PATH)
     tasks = [
         (group, name, dataset, seed, options.steps)
         for seed in SEEDS
@@ -111,7 +109,6 @@ def main():
     if is_whole:
         tasks = [t for t in tasks if "/".join(map(str, t[:4])) not in done]
     context = multiprocessing.get_context("spawn")
-    RESULTS.mkdir(exist_ok=True)
     # Seeds and data sets share what JAX compiled.
     cache = tempfile.TemporaryDirectory()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache.name)
@@ -126,9 +123,9 @@ def main():
             print(key, result, flush=True)
             done[key] = result
             if is_whole:
-                PATH.write_text(json.dumps(done, indent=0, sort_keys=True) + "\n")
+                save_runs(PATH, done)
     if is_whole and not options.only:
-        (RESULTS / "mode_coverage.md").write_text(render(done))
+        PATH.with_suffix(".md").write_text(render(done))
 
 
 def render(done):

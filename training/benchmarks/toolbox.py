@@ -13,15 +13,13 @@ that of students' machines, settings were not tuned, and a "no" says nothing of 
 scales. The table lands in results/toolbox.md.
 """
 
-import json
 import statistics
-from pathlib import Path
 
 from . import image_techniques, mode_coverage
+from .kept_runs import RESULTS, load_runs
 from .mode_variants import LOSSES, STABILISERS
 from .toolbox_parts import IMAGES, KINDS, POINTS
 
-RESULTS = Path(__file__).parent / "results"
 # Name: text of the values, whether more is better.
 MEASURES = {
     "modes": ("{:g} modes of the grid", True),
@@ -133,9 +131,7 @@ def render(points, images):
 
 def main():
     """Writes the table from the results."""
-    points, images = (
-        json.loads((RESULTS / f"{name}.json").read_text()) for name in (POINTS, IMAGES)
-    )
+    points, images = (load_runs(RESULTS / f"{name}.json") for name in (POINTS, IMAGES))
     (RESULTS / "toolbox.md").write_text(render(points, images))
 
 
