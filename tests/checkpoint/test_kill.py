@@ -81,7 +81,7 @@ def assert_same_run(folder, expected):
 def test_a_run_killed_at_a_random_instant_goes_on_as_if_nothing_was(
     reference, tmp_path
 ):
-    for trial in range(2):
+    for trial in range(3):
         run_trial(trial, tmp_path / str(trial), reference, 1)
 
 
