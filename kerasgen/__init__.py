@@ -6,9 +6,11 @@ _launch.apply_backend_option()
 
 from kerasgen import (  # noqa: E402
     adversarial_examples,
+    annealing,
     augmentation,
     callbacks,
     checkpoint,
+    corruptions,
     datasets,
     divergences,
     evaluation,
@@ -23,6 +25,7 @@ from kerasgen import (  # noqa: E402
     plot,
     presets,
     random,
+    sparsity,
     techniques,
 )
 from kerasgen.discriminator_features import discriminator_features  # noqa: E402
@@ -32,9 +35,11 @@ from kerasgen.version import __version__  # noqa: E402
 __all__ = [
     "__version__",
     "adversarial_examples",
+    "annealing",
     "augmentation",
     "callbacks",
     "checkpoint",
+    "corruptions",
     "datasets",
     "discriminator_features",
     "divergences",
@@ -52,5 +57,6 @@ __all__ = [
     "plot",
     "presets",
     "random",
+    "sparsity",
     "techniques",
 ]

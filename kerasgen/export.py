@@ -69,6 +69,11 @@ def export_saved_model(model, path, overwrite=False):
         raise TypeError(
             f"Expected a GenerativeModel. Received: model of type {type(model)}"
         )
+    if not model.export_signatures():
+        raise ValueError(
+            "Expected a model that defines `export_signatures`, as `SamplingModel` "
+            f"does. Received: {type(model).__name__}, which has none"
+        )
     target = Path(os.path.abspath(path))
     _check_target(target, overwrite)
     in_process = keras.backend.backend() == "tensorflow"

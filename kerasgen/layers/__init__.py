@@ -22,6 +22,10 @@ Parts of a discriminator:
 Parts of networks over pixels in order:
 
 - `MaskedConv2D`, `MaskedDense`: see earlier pixels, and earlier channels, only.
+
+Parts of an autoencoder:
+
+- `VectorQuantizer`: replaces vectors by the nearest of a codebook.
 """
 
 from kerasgen.layers.conditional_batch_normalization import (
@@ -36,6 +40,7 @@ from kerasgen.layers.minibatch_std_dev import MinibatchStdDev
 from kerasgen.layers.projection_head import ProjectionHead
 from kerasgen.layers.self_attention import SelfAttention2D
 from kerasgen.layers.spectral_normalization import SpectralNormalization
+from kerasgen.layers.vector_quantizer import VectorQuantizer
 from kerasgen.layers.virtual_batch_normalization import (
     DropReference,
     ReferenceBatch,
@@ -56,5 +61,6 @@ __all__ = [
     "ReferenceBatch",
     "SelfAttention2D",
     "SpectralNormalization",
+    "VectorQuantizer",
     "VirtualBatchNormalization",
 ]

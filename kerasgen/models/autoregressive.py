@@ -9,16 +9,17 @@ from kerasgen import random, seeds
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.gan_checks import check_fraction
 from kerasgen.models.levels import LevelSpec
-from kerasgen.models.map_batches import map_batches
+from kerasgen.models.map_batches import map_compiled
 from kerasgen.models.masks import check_mask
 from kerasgen.models.moving_average import MovingAverage
 from kerasgen.models.pixel_sampling import Given, sample_pixels
 from kerasgen.models.sampling_model import COMPLETION_STEP, SamplingModel
-from kerasgen.models.signatures import Signature, TensorInput
+from kerasgen.models.signatures import Signature, TensorInput, label_input
+from kerasgen.models.single_player import SinglePlayer
 from kerasgen.pixel_distributions import bits_of, levels_to_unit, unit_to_levels
 
 
-class AutoregressiveModel(SamplingModel):
+class AutoregressiveModel(SinglePlayer, SamplingModel):
     """Base: a network over pixels in raster order and a distribution of their values.
 
     `log p(x)` is the sum over pixels and channels of `log p(value | those before)`:
@@ -86,31 +87,6 @@ class AutoregressiveModel(SamplingModel):
             value_range,
         )
 
-    def compile(
-        self,
-        optimizer="adam",
-        run_eagerly=False,
-        jit_compile="auto",
-        steps_per_execution=1,
-        auto_scale_loss=True,
-    ):
-        """Sets the optimizer.
-
-        Args:
-            optimizer: Keras optimizer or its name.
-            run_eagerly: As in `keras.Model.compile`.
-            jit_compile: As in `keras.Model.compile`.
-            steps_per_execution: As in `keras.Model.compile`; 1 on PyTorch.
-            auto_scale_loss: Scale the loss where the network computes in float16.
-        """
-        self.compile_players(
-            {"network": optimizer},
-            run_eagerly=run_eagerly,
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            auto_scale_loss=auto_scale_loss,
-        )
-
     def training_step(self, batch, noise):
         self.update("network", lambda: self._terms(self.network, batch, True), batch)
         if self.moving_average is not None:
@@ -170,13 +146,10 @@ class AutoregressiveModel(SamplingModel):
         Returns:
             float64 (B,) in nats.
         """
-        if self.num_classes is not None and labels is None:
-            # The spec says what was expected.
-            self.data_spec().check_labels(None, len(x))
-        compiled = self.compiled_function("log_prob", self._log_prob_of_data)
-        values = map_batches(
+        values = map_compiled(
             self,
-            lambda part, rows, given: (compiled(part, given),),
+            "log_prob",
+            self._log_prob_of_data,
             x,
             labels,
             value_range,
@@ -186,7 +159,7 @@ class AutoregressiveModel(SamplingModel):
 
     def _log_prob_of_data(self, x, labels):
         network = self.sampling_network()
-        return self._log_prob(network, self.to_model_domain(x), labels)
+        return (self._log_prob(network, self.to_model_domain(x), labels),)
 
     def bits_per_dim(self, x, labels=None, value_range=None):
         """Code length: -log_likelihood / (height x width x channels x ln 2).
@@ -291,9 +264,7 @@ class AutoregressiveModel(SamplingModel):
         Values between two levels are rounded to the nearest.
         """
         data = {self.data_name: TensorInput((None, *self.data_shape), "uint8")}
-        if self.num_classes is not None:
-            last = self.num_classes - 1
-            data["labels"] = TensorInput((None,), "int32", low=0, high=last)
+        data.update(label_input(self.num_classes))
         generate = super().export_signatures()["generate"]
         return {
             "generate": generate._replace(draws_in_order=True),
@@ -301,7 +272,7 @@ class AutoregressiveModel(SamplingModel):
         }
 
     def _serve_log_likelihood(self, labels=None, **data):
-        log_p = self._log_prob_of_data(data[self.data_name], labels)
+        (log_p,) = self._log_prob_of_data(data[self.data_name], labels)
         return {"log_likelihood": ops.sum(log_p, axis=(1, 2, 3))}
 
     def get_config(self):

@@ -331,11 +331,8 @@ class GenerativeModel(PlayerTraining):
         return "images" if len(self.data_shape) == 3 else "samples"
 
     def export_signatures(self):
-        """What `export` writes: dict of name to `Signature`."""
-        raise NotImplementedError(
-            "Expected a model that defines `export_signatures`, as `LatentModel` does. "
-            f"Received: {type(self).__name__}"
-        )
+        """What `export` writes: dict of name to `Signature`; subclasses add theirs."""
+        return {}
 
     def generate(self, num_samples, seed=None):
         """Draws samples in the data domain."""

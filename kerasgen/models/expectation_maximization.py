@@ -7,8 +7,8 @@ import numpy as np
 
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.mixtures import EM, kmeans_start
+from kerasgen.models.gather import gather_samples
 from kerasgen.models.sampling_model import SamplingModel
-from kerasgen.models.sources import make_source
 from kerasgen.pixel_distributions import bits_of
 
 FIT_STEP = 0
@@ -88,7 +88,7 @@ class EMModel(SamplingModel):
                 "A warm start is one start: expected num_starts=1 beside it. "
                 f"Received: num_starts={num_starts}"
             )
-        samples = self._gather(x, y, value_range)
+        samples = gather_samples(self, x, y, value_range)[0]
         if len(samples) < self.num_components:
             raise ValueError(
                 f"Expected at least num_components={self.num_components} samples. "
@@ -98,7 +98,7 @@ class EMModel(SamplingModel):
         if validation_data is not None:
             is_pair = isinstance(validation_data, tuple)
             held_out = validation_data[0] if is_pair else validation_data
-            held_out = self._gather(held_out, None, value_range)
+            held_out = gather_samples(self, held_out, None, value_range)[0]
         self.stop_training = False
         callbacks = keras.callbacks.CallbackList(
             callbacks,
@@ -143,7 +143,7 @@ class EMModel(SamplingModel):
         Returns:
             The `evaluation_terms`.
         """
-        terms = self._evaluate(self._gather(x, y, value_range))
+        terms = self._evaluate(gather_samples(self, x, y, value_range)[0])
         return terms if return_dict else list(terms.values())
 
     def train_on_batch(self, x, y=None, return_dict=False):
@@ -158,18 +158,6 @@ class EMModel(SamplingModel):
         return self.evaluate(x, y, return_dict=return_dict)
 
     # Internals.
-
-    def _gather(self, x, y, value_range):
-        """All samples of a source of data in one checked array."""
-        spec = self.data_spec(value_range)
-        source = make_source(x, y, None, self.seed, False, spec)
-        parts, num_rows = [], 0
-        for part, _ in source.batches(0, 0):
-            parts.append(part if source.checked else spec.check(part, num_rows))
-            num_rows += len(part)
-        if not parts:
-            raise ValueError("Expected at least one sample. Received: no batch")
-        return np.concatenate(parts)
 
     def _start(self, samples, tolerance, num_starts, warm_start):
         """The runs of EM, before their first step."""

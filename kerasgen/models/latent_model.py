@@ -1,63 +1,16 @@
 """Models that sample by decoding latents from a standard normal prior."""
 
-import numpy as np
-from keras import ops
-
+from kerasgen.models.decoding_model import DecodingModel
 from kerasgen.models.sampling_model import SamplingModel
-from kerasgen.models.signatures import Signature, TensorInput
 
 
-class LatentModel(SamplingModel):
-    """Base of models with a `latent_dim` and `decode(z, use_ema)`.
-
-    `decode` maps latents, float32 (B, latent_dim), to samples in the model domain. That
-    of a conditional model takes int32 labels (B,) as a third argument.
-    """
+class LatentModel(DecodingModel, SamplingModel):
+    """Base of models with a `latent_dim` and `decode(z, use_ema)`; `DecodingModel`."""
 
     def sample_tensor(self, noise, temperature, labels, use_ema):
         z = self.sample_latents(noise) * temperature
         return self.decode_tensor(z, labels, use_ema)
 
-    def decode_path(self, path, use_ema=True, labels=None, batch_size=256):
-        """Samples of latents, in the data domain.
-
-        Args:
-            path: float32 array (..., latent_dim).
-            use_ema: As in `generate`.
-            labels: int32 array of the path's leading shape, for conditional models.
-            batch_size: Samples computed at once.
-
-        Returns:
-            uint8 array (..., H, W, C), or float32 for vectors.
-        """
-        decode = self.compiled_function("decode", self.decode_tensor, bool(use_ema))
-        flat = path.reshape(-1, self.latent_dim)
-        classes = None if labels is None else labels.reshape(-1)
-        parts = []
-        for start in range(0, len(flat), batch_size):
-            part = slice(start, start + batch_size)
-            samples = decode(flat[part], None if classes is None else classes[part])
-            parts.append(ops.convert_to_numpy(samples))
-        return np.concatenate(parts).reshape(*path.shape[:-1], *self.data_shape)
-
-    def decode_tensor(self, z, labels=None, use_ema=True):
-        """Latents to the data domain, tensors to tensors, for graphs."""
-        # A model without labels may leave them out of its `decode`.
-        given = () if labels is None else (labels,)
-        return self.to_data_domain(self.decode(z, use_ema, *given))
-
     def sample_latents(self, noise):
         """Latents from the prior: float32 (B, latent_dim), standard normal."""
         return noise.normal("latent", (self.latent_dim,))
-
-    def export_signatures(self):
-        """Adds "serve", from latents (and labels), which is served by default."""
-        latents = {"z": TensorInput((None, self.latent_dim), "float32")}
-        if self.num_classes is not None:
-            last = self.num_classes - 1
-            latents["labels"] = TensorInput((None,), "int32", low=0, high=last)
-        serve = Signature(self._serve, latents)
-        return {"serve": serve, **super().export_signatures()}
-
-    def _serve(self, z, labels=None):
-        return {self.data_name: self.decode_tensor(z, labels)}

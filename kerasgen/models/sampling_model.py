@@ -8,6 +8,7 @@ from keras import ops
 from kerasgen import random, seeds
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.base import GenerativeModel
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.signatures import Signature, TensorInput
 
 GENERATION_STEP = -2
@@ -22,6 +23,11 @@ class SamplingModel(GenerativeModel):
     It maps a `kerasgen.random.Noise`, a float32 scalar, int32 labels (B,) or None and a
     bool to samples in the data domain, tensors to tensors.
     """
+
+    @property
+    def sampled_classes(self):
+        """Number of classes that `generate` takes labels of, or None."""
+        return self.num_classes
 
     def generate(
         self,
@@ -112,7 +118,7 @@ class SamplingModel(GenerativeModel):
             TypeError: The labels are not integers.
             ValueError: The model is unconditional, or labels do not fit.
         """
-        if self.num_classes is None:
+        if self.sampled_classes is None:
             if labels is not None:
                 raise ValueError(
                     "This model is unconditional: expected labels=None. "
@@ -123,7 +129,8 @@ class SamplingModel(GenerativeModel):
             return np.full(num_samples, DRAWN, np.int32)
         if np.ndim(labels) == 0:
             labels = np.full(num_samples, labels)
-        return self.data_spec().check_labels(labels, num_samples)
+        spec = DataSpec(self.data_shape, self.sampled_classes)
+        return spec.check_labels(labels, num_samples)
 
     def _sample(self, rows, seed, temperature, labels, use_ema):
         noise = random.Noise(seed, GENERATION_STEP, rows)
@@ -133,7 +140,7 @@ class SamplingModel(GenerativeModel):
 
     def draw_labels(self, noise):
         """Classes of samples that none was asked for: int32 (B,), uniform."""
-        return ops.cast(noise.uniform("labels", ()) * self.num_classes, "int32")
+        return ops.cast(noise.uniform("labels", ()) * self.sampled_classes, "int32")
 
     def export_signatures(self):
         """What `export` writes; a subclass with more verbs to serve adds them.
@@ -147,10 +154,11 @@ class SamplingModel(GenerativeModel):
             "num": TensorInput((), "int32", low=1, high=MAX_SERVED_SAMPLES),
             "seed": TensorInput((), "int64", low=0, high=2**32 - 1),
         }
-        if self.num_classes is not None:
-            last = self.num_classes - 1
+        if self.sampled_classes is not None:
+            last = self.sampled_classes - 1
             request["label"] = TensorInput((), "int32", low=DRAWN, high=last)
-        return {"generate": Signature(self._serve_samples, request, self._generate)}
+        generate = Signature(self._serve_samples, request, self._generate)
+        return {**super().export_signatures(), "generate": generate}
 
     def _serve_samples(self, num, seed, label=None):
         rows = ops.arange(num, dtype="int32")

@@ -37,3 +37,17 @@ class Signature(NamedTuple):
     inputs: dict[str, TensorInput]
     reference: Callable | None = None
     draws_in_order: bool = False
+
+
+def label_input(num_classes):
+    """The input of labels beside a batch: a dict, empty without classes.
+
+    Args:
+        num_classes: Number of classes of a conditional model, or None.
+
+    Returns:
+        Dict of "labels" to `TensorInput`.
+    """
+    if num_classes is None:
+        return {}
+    return {"labels": TensorInput((None,), "int32", low=0, high=num_classes - 1)}

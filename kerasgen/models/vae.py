@@ -1,32 +1,42 @@
 """Variational autoencoder with a Gaussian encoder and a choice of likelihoods."""
 
-import math
-
 import keras
-import numpy as np
 from keras import ops
 
-from kerasgen import likelihoods
-from kerasgen.models.encoding_model import EncodingModel
-from kerasgen.models.likelihood_bounds import likelihood_bounds
+from kerasgen.arguments import check_non_negative
+from kerasgen.models.variational_model import VariationalModel
+
+PRIOR_PENALTIES = ("kl", "naive")
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class VAE(EncodingModel):
+class VAE(VariationalModel):
     """Encoder q(z | x), decoder p(x | z), prior N(0, I), trained on the ELBO.
 
     `loss = reconstruction_nats + beta * kl_nats`, means over samples of -log p(x | z)
     at one draw of z and of KL(q(z | x) || p(z)) in closed form. At beta = 1 the loss
-    is the negative ELBO in nats.
+    is the negative ELBO in nats. With labels encoder and decoder see the class, and
+    all is conditional on it: a CVAE. Evaluation takes annealing at its end.
 
     Args:
         encoder: Keras model, samples in [-1, 1] -> (B, 2 * latent_dim): the mean of
-            z, then its log-variance.
+            z, then its log-variance. Of a conditional model it takes samples and int
+            labels (B,).
         decoder: Keras model, (B, latent_dim) -> parameters of the likelihood, shaped
-            like the samples with `likelihood.num_parameters` times the channels.
+            like the samples with `likelihood.num_parameters` times the channels. Of a
+            conditional model it takes z and int labels (B,).
         likelihood: `kerasgen.likelihoods.Likelihood` or "bernoulli", "gaussian",
             "discretized_logistic".
         beta: Weight >= 0 of the KL term.
+        num_classes: Number of classes of a conditional model.
+        annealing: `kerasgen.annealing` object that multiplies `beta` as training goes
+            on, or None.
+        free_bits: Nats >= 0 a latent that cost nothing: each latent's KL, averaged
+            over the batch, counts for no less than this, so that none is pressed below.
+            Logged `kl_nats` are those of the posterior itself.
+        prior_penalty: "kl", or "naive": |mean|^2 + |log_var|^2 in the loss in place of
+            the KL, with the same minimum. It has no bound to it and is there to be
+            compared; `elbo` stays the ELBO.
         seed: See `GenerativeModel`.
         name: Name of the model.
 
@@ -43,7 +53,10 @@ class VAE(EncodingModel):
     (3, 2)
 
     Reference: Kingma and Welling 2014, "Auto-Encoding Variational Bayes", equation 10;
-    Higgins et al. 2017 (beta).
+    Higgins et al. 2017 (beta); Sohn et al. 2015, "Learning Structured Output
+    Representation using Deep Conditional Generative Models" (labels; the prior does not
+    depend on them here); Kingma et al. 2016, "Improving Variational Inference with
+    Inverse Autoregressive Flow", equation 15 (free bits, one latent a group).
     """
 
     def __init__(
@@ -52,213 +65,108 @@ class VAE(EncodingModel):
         decoder,
         likelihood="bernoulli",
         beta=1.0,
+        num_classes=None,
+        annealing=None,
+        free_bits=0.0,
+        prior_penalty="kl",
         seed=None,
         name=None,
     ):
-        if not math.isfinite(beta) or beta < 0:
-            raise ValueError(f"`beta` is a finite number >= 0. Received: beta={beta}")
-        resolved = likelihoods.get(likelihood)
-        _check_networks(encoder, decoder, resolved)
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = resolved
+        check_non_negative("beta", beta)
+        check_non_negative("free_bits", free_bits)
+        if annealing is not None and not callable(annealing):
+            raise ValueError(
+                "`annealing` is an object of kerasgen.annealing, such as "
+                f"LinearAnnealing(1000), or None. Received: {annealing!r}"
+            )
+        if prior_penalty not in PRIOR_PENALTIES:
+            raise ValueError(
+                f"`prior_penalty` is one of {PRIOR_PENALTIES}. "
+                f"Received: prior_penalty={prior_penalty!r}"
+            )
+        if free_bits and prior_penalty == "naive":
+            raise ValueError(
+                "Free bits are a floor under the KL: expected prior_penalty='kl' "
+                f"beside them. Received: free_bits={free_bits}, prior_penalty='naive'"
+            )
+        super().__init__(encoder, decoder, likelihood, num_classes, seed, name)
         self.beta = beta
-        self.latent_dim = decoder.input_shape[-1]
+        self.annealing = annealing
+        self.free_bits = free_bits
+        self.prior_penalty = prior_penalty
         self.finish_init()
 
     @property
-    def players(self):
-        return {"vae": [self.encoder, self.decoder, self.likelihood]}
-
-    @property
-    def networks(self):
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.input_shape[1:])
-
-    @property
     def training_terms(self):
-        return ("loss", "reconstruction_nats", "kl_nats")
+        naive = ("naive_penalty",) if self.prior_penalty == "naive" else ()
+        return ("loss", "reconstruction_nats", "kl_nats", *naive)
 
     @property
     def evaluation_terms(self):
         return self.training_terms
 
-    def compile(
-        self,
-        optimizer="adam",
-        run_eagerly=False,
-        jit_compile="auto",
-        steps_per_execution=1,
-        auto_scale_loss=True,
-    ):
-        """Sets the optimizer of encoder, decoder and likelihood.
-
-        Args:
-            optimizer: Keras optimizer or its name.
-            run_eagerly: As in `keras.Model.compile`.
-            jit_compile: As in `keras.Model.compile`.
-            steps_per_execution: As in `keras.Model.compile`; 1 on PyTorch.
-            auto_scale_loss: Scale the loss where a network computes in float16.
-        """
-        self.compile_players(
-            {"vae": optimizer},
-            run_eagerly=run_eagerly,
-            jit_compile=jit_compile,
-            steps_per_execution=steps_per_execution,
-            auto_scale_loss=auto_scale_loss,
-        )
-
     def training_step(self, batch, noise):
-        epsilon = noise.normal("posterior", (self.latent_dim,))
-        self.update("vae", lambda: self._terms(batch.x, epsilon, True), batch)
+        weight = self.beta
+        if self.annealing is not None:
+            weight = weight * self.annealing(self.training_steps.value)
+        draw = self._draw(noise)
+        self.update("vae", lambda: self._terms(batch, draw, weight, True), batch)
 
     def evaluation_step(self, batch, noise):
-        epsilon = noise.normal("posterior", (self.latent_dim,))
-        return self._terms(batch.x, epsilon, False)
+        return self._terms(batch, self._draw(noise), self.beta, False)
 
-    def _terms(self, x, epsilon, training):
-        mean, log_var = self.posterior(x, training)
+    def _draw(self, noise):
+        return noise.normal("posterior", (self.latent_dim,))
+
+    def _terms(self, batch, epsilon, weight, training):
+        mean, log_var = self.posterior(batch.x, batch.labels, training)
         z = mean + ops.exp(0.5 * log_var) * epsilon
-        parameters = self.decoder(z, training=training)
-        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
-        kl = ops.mean(gaussian_kl(mean, log_var))
-        return {
-            "loss": reconstruction + self.beta * kl,
-            "reconstruction_nats": reconstruction,
-            "kl_nats": kl,
-        }
-
-    def call(self, x, training=False):
-        """Reconstruction from the posterior mean, in the model domain."""
-        mean, _ = self.posterior(self.to_model_domain(x), training)
-        return self.likelihood.mean(self.decoder(mean, training=training))
-
-    def decode(self, z, use_ema=True):
-        return self.likelihood.mean(self.decoder(z, training=False))
-
-    def elbo(self, x, num_samples=1, seed=0, value_range=None):
-        """Evidence lower bound of each sample, at beta = 1.
-
-        Args:
-            x: uint8 or float samples (B, ...), as in `fit`.
-            num_samples: Draws of z to average over.
-            seed: Seed of the draws.
-            value_range: As in `fit`.
-
-        Returns:
-            float64 (B,) in nats.
-        """
-        return likelihood_bounds(self, x, num_samples, seed, value_range)[1]
-
-    def log_likelihood(self, x, num_samples=500, seed=0, value_range=None):
-        """Importance-weighted lower bound of log p(x), tight as samples grow.
-
-        Args:
-            x: uint8 or float samples (B, ...), as in `fit`.
-            num_samples: Draws of z (k in the paper); 1 gives a one-draw ELBO.
-            seed: Seed of the draws.
-            value_range: As in `fit`.
-
-        Returns:
-            float64 (B,) in nats.
-
-        Reference: Burda et al. 2016, "Importance Weighted Autoencoders", equation 8.
-        """
-        return likelihood_bounds(self, x, num_samples, seed, value_range)[0]
-
-    def bits_per_dim(self, x, num_samples=500, seed=0):
-        """Upper bound of the code length: -log_likelihood / (dimensions ln 2).
-
-        Args:
-            x: uint8 images (B, H, W, C).
-            num_samples: As in `log_likelihood`.
-            seed: As in `log_likelihood`.
-
-        Returns:
-            float64 (B,) in bits.
-
-        Raises:
-            ValueError: The likelihood is not one over discrete levels.
-        """
-        if not self.likelihood.is_discrete or np.asarray(x).dtype != np.uint8:
-            raise ValueError(
-                "Bits per dimension need uint8 images and a likelihood over their "
-                "levels, such as kerasgen.likelihoods.DiscretizedLogistic. Received: "
-                f"{type(self.likelihood).__name__}, dtype={np.asarray(x).dtype}"
-            )
-        dimensions = math.prod(self.data_shape)
-        nats = self.log_likelihood(x, num_samples, seed)
-        return -nats / (dimensions * math.log(2.0))
-
-    def posterior(self, x, training=False):
-        """Mean and log-variance of z, tensors to tensors, in the model domain."""
-        moments = ops.cast(self.encoder(x, training=training), "float32")
-        return ops.split(moments, 2, axis=-1)
+        parameters = self.decode_parameters(z, batch.labels, training)
+        reconstruction = -ops.mean(self.likelihood.log_prob(batch.x, parameters))
+        kl = ops.mean(latent_kl(mean, log_var), axis=0)
+        terms = {"reconstruction_nats": reconstruction, "kl_nats": ops.sum(kl)}
+        if self.prior_penalty == "naive":
+            terms["naive_penalty"] = ops.mean(naive_penalty(mean, log_var))
+            penalty = terms["naive_penalty"]
+        else:
+            penalty = ops.sum(ops.maximum(kl, self.free_bits) if self.free_bits else kl)
+        return {"loss": reconstruction + weight * penalty, **terms}
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
+        annealing = self.annealing
+        if annealing is not None:
+            annealing = keras.saving.serialize_keras_object(annealing)
         return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "likelihood": serialize(self.likelihood),
+            **super().get_config(),
             "beta": self.beta,
-            "seed": self.given_seed,
-            "name": self.name,
+            "annealing": annealing,
+            "free_bits": self.free_bits,
+            "prior_penalty": self.prior_penalty,
         }
 
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for key in ("encoder", "decoder", "likelihood"):
-            config[key] = keras.saving.deserialize_keras_object(
-                config[key], custom_objects
-            )
-        return cls(**config)
 
-
-def gaussian_kl(mean, log_var):
-    """KL(N(mean, exp(log_var)) || N(0, I)) of each sample, in nats.
+def latent_kl(mean, log_var):
+    """KL(N(mean, exp(log_var)) || N(0, 1)) of each latent, in nats.
 
     Args:
         mean: float (B, latent_dim).
         log_var: float (B, latent_dim).
 
     Returns:
-        float (B,).
+        float (B, latent_dim).
 
     Reference: Kingma and Welling 2014, appendix B.
     """
-    terms = ops.square(mean) + ops.exp(log_var) - 1.0 - log_var
-    return 0.5 * ops.sum(terms, axis=-1)
+    return 0.5 * (ops.square(mean) + ops.exp(log_var) - 1.0 - log_var)
 
 
-def _check_networks(encoder, decoder, likelihood):
-    for name, network in (("encoder", encoder), ("decoder", decoder)):
-        if not isinstance(network, keras.Model) or not network.built:
-            raise ValueError(
-                f"`{name}` is a built keras.Model (Functional, or Sequential with an "
-                f"Input). Received: {network!r}"
-            )
-    latent_dim = decoder.input_shape[-1]
-    if tuple(encoder.output_shape[1:]) != (2 * latent_dim,):
-        raise ValueError(
-            "`encoder` emits the mean and log-variance of z: expected output shape "
-            f"(batch, {2 * latent_dim}) for the decoder's latent_dim={latent_dim}. "
-            f"Received: {encoder.output_shape}"
-        )
-    *shape, channels = encoder.input_shape[1:]
-    expected = (*shape, channels * likelihood.num_parameters)
-    if tuple(decoder.output_shape[1:]) != expected:
-        raise ValueError(
-            f"`decoder` emits {likelihood.num_parameters} parameter(s) a channel for "
-            f"{type(likelihood).__name__}: expected output shape (batch, "
-            f"{', '.join(map(str, expected))}). Received: {decoder.output_shape}"
-        )
+def naive_penalty(mean, log_var):
+    """|mean|^2 + |log_var|^2 of each sample: float (B,).
+
+    It also draws the posterior to N(0, I), but in no relation to a likelihood.
+
+    Args:
+        mean: float (B, latent_dim).
+        log_var: float (B, latent_dim).
+    """
+    return ops.sum(ops.square(mean) + ops.square(log_var), axis=-1)

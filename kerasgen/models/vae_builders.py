@@ -2,6 +2,7 @@
 
 from kerasgen import likelihoods
 from kerasgen.arguments import check_positive_integer
+from kerasgen.models.iwae import IWAE
 from kerasgen.models.vae import VAE
 from kerasgen.networks.autoencoding import (
     conv_decoder,
@@ -9,6 +10,7 @@ from kerasgen.networks.autoencoding import (
     dense_decoder,
     dense_encoder,
 )
+from kerasgen.networks.shapes import check_data_shape, check_hidden
 
 
 def dense_vae(
@@ -17,8 +19,10 @@ def dense_vae(
     hidden=(512, 256),
     likelihood="bernoulli",
     beta=1.0,
+    num_classes=None,
     seed=None,
     name="dense_vae",
+    **options,
 ):
     """VAE of dense layers, for images or vectors.
 
@@ -28,8 +32,10 @@ def dense_vae(
         hidden: Units of the encoder's hidden layers; the decoder mirrors them.
         likelihood: See `VAE`.
         beta: See `VAE`.
+        num_classes: Number of classes of a conditional VAE, or None.
         seed: See `GenerativeModel`.
         name: Name of the model.
+        **options: `annealing`, `free_bits` and `prior_penalty` of `VAE`.
 
     Returns:
         `VAE`, to be compiled.
@@ -37,27 +43,15 @@ def dense_vae(
     Raises:
         ValueError: An argument is out of its range.
     """
-    check_positive_integer("latent_dim", latent_dim)
-    if not isinstance(data_shape, list | tuple) or len(data_shape) not in (1, 3):
-        raise ValueError(
-            "`data_shape` is (height, width, channels) or (features,). "
-            f"Received: data_shape={data_shape!r}"
-        )
-    for size in data_shape:
-        check_positive_integer("data_shape", size)
-    for index, units in enumerate(hidden):
-        check_positive_integer(f"hidden[{index}]", units)
     likelihood = likelihoods.get(likelihood)
-    *shape, channels = data_shape
     return VAE(
-        dense_encoder(data_shape, 2 * latent_dim, hidden),
-        dense_decoder(
-            (*shape, channels * likelihood.num_parameters), latent_dim, hidden[::-1]
-        ),
+        *_dense_networks(data_shape, latent_dim, hidden, likelihood, num_classes),
         likelihood=likelihood,
         beta=beta,
+        num_classes=num_classes,
         seed=seed,
         name=name,
+        **options,
     )
 
 
@@ -67,8 +61,10 @@ def conv_vae(
     filters=32,
     likelihood="bernoulli",
     beta=1.0,
+    num_classes=None,
     seed=None,
     name="conv_vae",
+    **options,
 ):
     """VAE of strided convolutions, for images.
 
@@ -79,8 +75,10 @@ def conv_vae(
         filters: Filters next to the image; they double at each smaller size.
         likelihood: See `VAE`.
         beta: See `VAE`.
+        num_classes: Number of classes of a conditional VAE, or None.
         seed: See `GenerativeModel`.
         name: Name of the model.
+        **options: `annealing`, `free_bits` and `prior_penalty` of `VAE`.
 
     Returns:
         `VAE`, to be compiled.
@@ -90,12 +88,74 @@ def conv_vae(
     """
     check_positive_integer("latent_dim", latent_dim)
     check_positive_integer("filters", filters)
+    check_classes(num_classes)
     likelihood = likelihoods.get(likelihood)
     return VAE(
-        conv_encoder(image_shape, 2 * latent_dim, filters),
-        conv_decoder(image_shape, latent_dim, likelihood.num_parameters, filters),
+        conv_encoder(image_shape, 2 * latent_dim, filters, num_classes),
+        conv_decoder(
+            image_shape, latent_dim, likelihood.num_parameters, filters, num_classes
+        ),
         likelihood=likelihood,
         beta=beta,
+        num_classes=num_classes,
         seed=seed,
         name=name,
+        **options,
+    )
+
+
+def dense_iwae(
+    data_shape,
+    latent_dim=16,
+    hidden=(512, 256),
+    likelihood="bernoulli",
+    num_importance_samples=5,
+    num_classes=None,
+    seed=None,
+    name="dense_iwae",
+):
+    """IWAE of dense layers, for images or vectors; as `dense_vae`.
+
+    Args:
+        data_shape: As in `dense_vae`.
+        latent_dim: As in `dense_vae`.
+        hidden: As in `dense_vae`.
+        likelihood: See `VAE`.
+        num_importance_samples: See `IWAE`.
+        num_classes: As in `dense_vae`.
+        seed: See `GenerativeModel`.
+        name: Name of the model.
+
+    Returns:
+        `IWAE`, to be compiled.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    likelihood = likelihoods.get(likelihood)
+    return IWAE(
+        *_dense_networks(data_shape, latent_dim, hidden, likelihood, num_classes),
+        likelihood=likelihood,
+        num_importance_samples=num_importance_samples,
+        num_classes=num_classes,
+        seed=seed,
+        name=name,
+    )
+
+
+def check_classes(num_classes):
+    """Raises ValueError unless it is None or an integer of at least 1."""
+    if num_classes is not None:
+        check_positive_integer("num_classes", num_classes)
+
+
+def _dense_networks(data_shape, latent_dim, hidden, likelihood, num_classes):
+    shape = check_data_shape(data_shape)
+    check_positive_integer("latent_dim", latent_dim)
+    check_hidden(hidden)
+    check_classes(num_classes)
+    parameters = (*shape[:-1], shape[-1] * likelihood.num_parameters)
+    return (
+        dense_encoder(shape, 2 * latent_dim, hidden, num_classes),
+        dense_decoder(parameters, latent_dim, hidden[::-1], num_classes),
     )

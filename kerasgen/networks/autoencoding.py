@@ -1,69 +1,100 @@
 """Encoders and decoders: dense and convolutional.
 
-Shapes: x (B, *data_shape), moments (B, 2 * latent_dim), z (B, latent_dim).
+Shapes: x (B, *data_shape), codes (B, num_outputs), which are z or the mean and the
+log-variance of z, z (B, latent_dim), labels int32 (B,).
 """
 
 import math
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from kerasgen.networks.shapes import check_image_shape, count_halvings
 
 MAX_FILTERS = 256
 
 
-def dense_encoder(data_shape, num_outputs, hidden=(512, 256), name="encoder"):
-    """Flattens, then ReLU layers, then `num_outputs` linear units.
+def dense_encoder(
+    data_shape,
+    num_outputs,
+    hidden=(512, 256),
+    num_classes=None,
+    activation=None,
+    name="encoder",
+):
+    """Flattens, then ReLU layers, then `num_outputs` units.
+
+    A conditional one takes the one-hot label beside the flat sample.
 
     Args:
         data_shape: Shape of one sample.
         num_outputs: Units of the last layer.
         hidden: Units of each hidden layer, from the data on.
+        num_classes: Number of classes of a conditional network, or None.
+        activation: Of the outputs; linear by default.
         name: Name of the network.
 
     Returns:
-        Functional `keras.Model`, (B, *data_shape) -> float32 (B, num_outputs).
+        Functional `keras.Model`, x or [x, labels] -> float32 (B, num_outputs).
     """
-    x = inputs = keras.Input(tuple(data_shape), name="x")
+    x = sample = keras.Input(tuple(data_shape), name="x")
     x = layers.Flatten(name="flatten")(x)
+    inputs, x = _beside_label(sample, x, num_classes)
     for index, units in enumerate(hidden):
         x = layers.Dense(units, activation="relu", name=f"hidden_{index}")(x)
-    x = layers.Dense(num_outputs, dtype="float32", name="moments")(x)
+    x = _codes(x, num_outputs, activation)
     return keras.Model(inputs, x, name=name)
 
 
-def dense_decoder(output_shape, latent_dim, hidden=(256, 512), name="decoder"):
+def dense_decoder(
+    output_shape, latent_dim, hidden=(256, 512), num_classes=None, name="decoder"
+):
     """ReLU layers, then a linear layer shaped like the output.
+
+    A conditional one takes the one-hot label beside z.
 
     Args:
         output_shape: Shape of the likelihood's parameters for one sample.
         latent_dim: Size of z.
         hidden: Units of each hidden layer, from z on.
+        num_classes: Number of classes of a conditional network, or None.
         name: Name of the network.
 
     Returns:
-        Functional `keras.Model`, (B, latent_dim) -> float32 (B, *output_shape).
+        Functional `keras.Model`, z or [z, labels] -> float32 (B, *output_shape).
     """
-    x = z = keras.Input((latent_dim,), name="z")
+    z = keras.Input((latent_dim,), name="z")
+    inputs, x = _beside_label(z, z, num_classes)
     for index, units in enumerate(hidden):
         x = layers.Dense(units, activation="relu", name=f"hidden_{index}")(x)
     x = layers.Dense(math.prod(output_shape), dtype="float32", name="flat")(x)
     x = layers.Reshape(tuple(output_shape), dtype="float32", name="parameters")(x)
-    return keras.Model(z, x, name=name)
+    return keras.Model(inputs, x, name=name)
 
 
-def conv_encoder(image_shape, num_outputs, filters=32, name="encoder"):
-    """Stride-2 convolutions, a dense layer, then `num_outputs` linear units.
+def conv_encoder(
+    image_shape,
+    num_outputs,
+    filters=32,
+    num_classes=None,
+    activation=None,
+    name="encoder",
+):
+    """Stride-2 convolutions, a dense layer, then `num_outputs` units.
+
+    A conditional one takes the one-hot label beside the features of the last
+    convolution.
 
     Args:
         image_shape: (height, width, channels), even sizes from 8 to 128.
         num_outputs: Units of the last layer.
         filters: Filters of the first layer; they double at each smaller size.
+        num_classes: Number of classes of a conditional network, or None.
+        activation: Of the outputs; linear by default.
         name: Name of the network.
 
     Returns:
-        Functional `keras.Model`, (B, H, W, C) -> float32 (B, num_outputs).
+        Functional `keras.Model`, x or [x, labels] -> float32 (B, num_outputs).
 
     Raises:
         ValueError: The architecture does not admit the image shape.
@@ -75,23 +106,34 @@ def conv_encoder(image_shape, num_outputs, filters=32, name="encoder"):
             units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
         )(x)
     x = layers.Flatten(name="flatten")(x)
+    inputs, x = _beside_label(image, x, num_classes)
     x = layers.Dense(256, activation="relu", name="hidden")(x)
-    x = layers.Dense(num_outputs, dtype="float32", name="moments")(x)
-    return keras.Model(image, x, name=name)
+    x = _codes(x, num_outputs, activation)
+    return keras.Model(inputs, x, name=name)
 
 
-def conv_decoder(image_shape, latent_dim, num_parameters=1, filters=32, name="decoder"):
+def conv_decoder(
+    image_shape,
+    latent_dim,
+    num_parameters=1,
+    filters=32,
+    num_classes=None,
+    name="decoder",
+):
     """Dense layers, then transposed convolutions up to the image size.
+
+    A conditional one takes the one-hot label beside z.
 
     Args:
         image_shape: (height, width, channels), even sizes from 8 to 128.
         latent_dim: Size of z.
         num_parameters: Parameters of the likelihood for each channel.
         filters: Filters of the last hidden layer; they double at each smaller size.
+        num_classes: Number of classes of a conditional network, or None.
         name: Name of the network.
 
     Returns:
-        Functional `keras.Model`, (B, latent_dim) -> float32
+        Functional `keras.Model`, z or [z, labels] -> float32
         (B, H, W, C * num_parameters).
 
     Raises:
@@ -101,7 +143,8 @@ def conv_decoder(image_shape, latent_dim, num_parameters=1, filters=32, name="de
     halvings = count_halvings(image_shape)
     widths = _widths(filters, halvings)[::-1]
     base = (height >> halvings, width >> halvings, widths[0])
-    x = z = keras.Input((latent_dim,), name="z")
+    z = keras.Input((latent_dim,), name="z")
+    inputs, x = _beside_label(z, z, num_classes)
     x = layers.Dense(256, activation="relu", name="hidden")(x)
     x = layers.Dense(math.prod(base), activation="relu", name="project")(x)
     x = layers.Reshape(base, name="reshape")(x)
@@ -117,7 +160,23 @@ def conv_decoder(image_shape, latent_dim, num_parameters=1, filters=32, name="de
         dtype="float32",
         name="parameters",
     )(x)
-    return keras.Model(z, x, name=name)
+    return keras.Model(inputs, x, name=name)
+
+
+def _codes(x, num_outputs, activation):
+    return layers.Dense(
+        num_outputs, activation=activation, dtype="float32", name="codes"
+    )(x)
+
+
+def _beside_label(first_input, x, num_classes):
+    """Inputs of a network, and features (B, D) with the one-hot label beside them."""
+    if num_classes is None:
+        return first_input, x
+    labels = keras.Input((), dtype="int32", name="labels")
+    one_hot = ops.one_hot(labels, num_classes, dtype="float32")
+    x = layers.Concatenate(name="features_and_label")([x, one_hot])
+    return [first_input, labels], x
 
 
 def _widths(filters, halvings):

@@ -100,6 +100,49 @@ def backbone_discriminator(
     >>> network.output_shape
     (None, 1)
     """
+    image, features = _features(image_shape, backbone, weights, input_size, trainable)
+    x = layers.Dense(1, name="logit")(features)
+    logits = layers.Activation("linear", dtype="float32", name="float32_logit")(x)
+    return keras.Model(image, logits, name=name)
+
+
+def backbone_encoder(
+    image_shape,
+    num_outputs,
+    backbone="MobileNetV2",
+    weights="imagenet",
+    input_size=None,
+    trainable=True,
+    name="encoder",
+):
+    """An encoder on the features of a pretrained classifier.
+
+    Images are prepared as in `backbone_discriminator`; codes are a linear function of
+    the backbone's averaged features.
+
+    Args:
+        image_shape: (height, width, channels), 1 or 3 channels.
+        num_outputs: Units of the last layer.
+        backbone: Name of a function of `keras.applications`.
+        weights: "imagenet", which is downloaded, a path, or None for random weights.
+        input_size: As in `backbone_discriminator`.
+        trainable: Whether the backbone is trained, or the last layer alone.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, H, W, C) in [-1, 1] -> float32 (B, num_outputs).
+
+    Raises:
+        ValueError: There is no such backbone, or it does not take the shape.
+        PresetError: The weights cannot be downloaded.
+    """
+    image, features = _features(image_shape, backbone, weights, input_size, trainable)
+    codes = layers.Dense(num_outputs, dtype="float32", name="codes")(features)
+    return keras.Model(image, codes, name=name)
+
+
+def _features(image_shape, backbone, weights, input_size, trainable):
+    """Symbolic images in [-1, 1], and the backbone's features of them, (B, D)."""
     height, width, channels = check_channels(image_shape)
     if input_size is None:
         input_size = (max(height, LEAST_SIZE), max(width, LEAST_SIZE))
@@ -116,6 +159,4 @@ def backbone_discriminator(
     if not trainable:
         for layer in network.layers:
             layer.trainable = False
-    x = layers.Dense(1, name="logit")(network.output)
-    logits = layers.Activation("linear", dtype="float32", name="float32_logit")(x)
-    return keras.Model(image, logits, name=name)
+    return image, network.output

@@ -1,5 +1,7 @@
 """Shapes of samples, and which image sizes a stride-2 architecture admits."""
 
+from kerasgen.arguments import check_positive_integer
+
 SMALLEST_IMAGE = 8
 LARGEST_IMAGE = 128
 SMALLEST_BASE = 4
@@ -91,3 +93,14 @@ def count_halvings(image_shape):
             f"Received: image_shape={tuple(image_shape)}"
         )
     return count
+
+
+def check_hidden(hidden, name="hidden"):
+    """Raises ValueError unless all units are positive integers.
+
+    Args:
+        hidden: Tuple or list of units.
+        name: What messages call it.
+    """
+    for index, units in enumerate(hidden):
+        check_positive_integer(f"{name}[{index}]", units)

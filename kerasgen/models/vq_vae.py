@@ -1,0 +1,328 @@
+"""VQ-VAE: an autoencoder of discrete codes, with a prior handed in."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgen import likelihoods
+from kerasgen.arguments import check_levels, check_non_negative, check_positive_integer
+from kerasgen.layers import VectorQuantizer
+from kerasgen.models.autoregressive import AutoregressiveModel
+from kerasgen.models.encoder_checks import check_coder, check_decoder_output
+from kerasgen.models.encoding_model import EncodingModel
+from kerasgen.models.sampling_model import SamplingModel
+from kerasgen.models.single_player import SinglePlayer
+from kerasgen.pixel_distributions import unit_to_levels
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
+    """Encoder to a grid of vectors, each replaced by the nearest code, and decoder.
+
+    `loss = reconstruction_nats + commitment`, the latter `commitment_weight` times the
+    squared distance of the encoder's vectors from their codes, the sum over a sample's
+    grid; means over samples. The codebook follows the encoder's vectors on average
+    (`kerasgen.layers.VectorQuantizer`). `perplexity` is exp of the entropy of the codes
+    in the batch, in [1, num_codes]: how many of them are in even use.
+
+    Codes are drawn by a prior that is trained apart, an autoregressive model over grids
+    of codes as images of `num_codes` levels:
+
+        prior = GatedPixelCNN((7, 7, 1), num_levels=vqvae.num_codes)
+        prior.fit(vqvae.code_images(x), epochs=10)
+        vqvae.set_prior(prior)
+        vqvae.generate(16)
+
+    Args:
+        encoder: Keras model, samples in [-1, 1] -> (B, rows, columns, code_dim).
+        decoder: Keras model, (B, rows, columns, code_dim) -> parameters of the
+            likelihood, shaped like the samples with `likelihood.num_parameters` times
+            the channels.
+        num_codes: Integer >= 1, vectors in the codebook (K in the paper).
+        likelihood: As in `VAE`.
+        commitment_weight: Number >= 0 (beta in the paper).
+        decay: Float in (0, 1), see `VectorQuantizer`.
+        restart_below: Share >= 0, see `VectorQuantizer`.
+        prior: `AutoregressiveModel` over codes, or None; see `set_prior`. With a prior
+            that takes labels `generate` does.
+        seed: See `GenerativeModel`.
+        name: Name of the model.
+
+    Raises:
+        ValueError: An argument is out of its range, or the parts do not fit together.
+
+    Example:
+
+    >>> import kerasgen, numpy as np
+    >>> model = kerasgen.models.vq_vae((8, 8, 1), num_codes=16, code_dim=4, filters=8)
+    >>> model.compile("adam")
+    >>> model.encode(np.zeros((3, 8, 8, 1), "uint8")).shape
+    (3, 2, 2)
+
+    Reference: van den Oord et al. 2017, "Neural Discrete Representation Learning",
+    equation 3 and appendix A.1.
+    """
+
+    encoding_names = ("codes",)
+
+    def __init__(
+        self,
+        encoder,
+        decoder,
+        num_codes,
+        likelihood="gaussian",
+        commitment_weight=0.25,
+        decay=0.99,
+        restart_below=0.01,
+        prior=None,
+        seed=None,
+        name=None,
+    ):
+        check_positive_integer("num_codes", num_codes)
+        check_non_negative("commitment_weight", commitment_weight)
+        resolved = likelihoods.get(likelihood)
+        grid_shape = _check_networks(encoder, decoder, resolved)
+        quantizer = VectorQuantizer(
+            num_codes, grid_shape[-1], decay, restart_below, seed, name="quantizer"
+        )
+        quantizer.build((None, *grid_shape))
+        super().__init__(seed=seed, name=name)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.quantizer = quantizer
+        self.num_codes = num_codes
+        self.likelihood = resolved
+        self.commitment_weight = commitment_weight
+        self.prior = None
+        self.finish_init()
+        if prior is not None:
+            self.set_prior(prior)
+
+    @property
+    def players(self):
+        networks = [self.encoder, self.quantizer, self.decoder, self.likelihood]
+        return {"vq_vae": networks}
+
+    @property
+    def networks(self):
+        return {
+            "encoder": self.encoder,
+            "quantizer": self.quantizer,
+            "decoder": self.decoder,
+            "likelihood": self.likelihood,
+            **({} if self.prior is None else {"prior": self.prior}),
+        }
+
+    @property
+    def data_shape(self):
+        return tuple(self.encoder.inputs[0].shape[1:])
+
+    @property
+    def code_shape(self):
+        """(rows, columns) of a sample's codes."""
+        return tuple(self.encoder.outputs[0].shape[1:3])
+
+    @property
+    def sampled_classes(self):
+        return None if self.prior is None else self.prior.num_classes
+
+    @property
+    def training_terms(self):
+        return ("loss", "reconstruction_nats", "commitment", "mse", "perplexity")
+
+    @property
+    def evaluation_terms(self):
+        return self.training_terms
+
+    def training_step(self, batch, noise):
+        self.update("vq_vae", lambda: self._terms(batch.x, True), batch)
+
+    def evaluation_step(self, batch, noise):
+        return self._terms(batch.x, False)
+
+    def _terms(self, x, training):
+        vectors = ops.cast(self.encoder(x, training=training), "float32")
+        quantized = self.quantizer(vectors, training=training)
+        parameters = self.decoder(quantized, training=training)
+        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
+        distance = ops.square(vectors - ops.stop_gradient(quantized))
+        commitment = ops.mean(ops.sum(distance, axis=(1, 2, 3)))
+        return {
+            "loss": reconstruction + self.commitment_weight * commitment,
+            "reconstruction_nats": reconstruction,
+            "commitment": commitment,
+            "mse": ops.mean(ops.square(self.likelihood.mean(parameters) - x)),
+            "perplexity": self._perplexity(self.quantizer.nearest(vectors)),
+        }
+
+    def _perplexity(self, codes):
+        chosen = ops.one_hot(ops.reshape(codes, (-1,)), self.num_codes, dtype="float32")
+        shares = ops.mean(chosen, axis=0)
+        return ops.exp(-ops.sum(shares * ops.log(ops.maximum(shares, 1e-12))))
+
+    # Codes.
+
+    def encode_tensor(self, x, labels=None):
+        """Codes, tensors to a tuple of one int32 tensor, for graphs."""
+        vectors = self.encoder(self.to_model_domain(x), training=False)
+        return (self.quantizer.nearest(vectors),)
+
+    def decode_codes(self, codes, batch_size=256):
+        """Samples of codes.
+
+        Args:
+            codes: int (B, rows, columns) in [0, num_codes), as `encode` returns them.
+            batch_size: Samples computed at once.
+
+        Returns:
+            uint8 (B, H, W, C).
+
+        Raises:
+            TypeError: The codes are not integers.
+            ValueError: Their shape is another, or one is out of range.
+        """
+        codes = np.asarray(codes)
+        if not np.issubdtype(codes.dtype, np.integer):
+            raise TypeError(f"Expected integer codes. Received: dtype={codes.dtype}")
+        if codes.shape[1:] != self.code_shape or not len(codes):
+            raise ValueError(
+                f"Expected codes of shape (num, {self.code_shape[0]}, "
+                f"{self.code_shape[1]}). Received: {codes.shape}"
+            )
+        if codes.min() < 0 or codes.max() >= self.num_codes:
+            raise ValueError(
+                f"Expected codes in [0, {self.num_codes}). "
+                f"Received: values in [{codes.min()}, {codes.max()}]"
+            )
+        decode = self.compiled_function("decode", self._decode_codes)
+        parts = [
+            ops.convert_to_numpy(decode(codes[start : start + batch_size]))
+            for start in range(0, len(codes), batch_size)
+        ]
+        return np.concatenate(parts)
+
+    def _decode_codes(self, codes):
+        return self.to_data_domain(self._decode(self.quantizer.lookup(codes)))
+
+    def _decode(self, quantized):
+        return self.likelihood.mean(self.decoder(quantized, training=False))
+
+    def reconstruct_tensor(self, x, labels=None):
+        """Samples decoded from their codes, tensors to tensors."""
+        vectors = self.encoder(x, training=False)
+        return self._decode(self.quantizer(vectors, training=False))
+
+    # The prior.
+
+    def code_images(self, x, value_range=None):
+        """Codes as images, what a prior is trained on.
+
+        Args:
+            x: uint8 or float samples (B, ...), as in `fit`.
+            value_range: As in `fit`.
+
+        Returns:
+            uint8 (B, rows, columns, 1) on `num_codes` evenly spaced levels.
+
+        Raises:
+            ValueError: There are more codes than uint8 has levels.
+        """
+        check_levels(self.num_codes)
+        codes = self.encode(x, value_range=value_range)[..., None]
+        levels = np.floor(codes * (255.0 / (self.num_codes - 1)) + 0.5)
+        return levels.astype(np.uint8)
+
+    def set_prior(self, prior):
+        """Hands in the model that draws codes; `generate`, presets and exports use it.
+
+        Args:
+            prior: `AutoregressiveModel` of images (rows, columns, 1) of `num_codes`
+                levels, trained on `code_images`.
+
+        Raises:
+            ValueError: It is of other images.
+        """
+        expected = (*self.code_shape, 1)
+        if (
+            not isinstance(prior, AutoregressiveModel)
+            or prior.data_shape != expected
+            or prior.distribution.num_levels != self.num_codes
+        ):
+            found = type(prior).__name__
+            if isinstance(prior, AutoregressiveModel):
+                levels = prior.distribution.num_levels
+                found = f"{found} of {prior.data_shape} with {levels} levels"
+            raise ValueError(
+                "`prior` is an autoregressive model, such as GatedPixelCNN, of images "
+                f"{expected} with num_levels={self.num_codes}. Received: {found}"
+            )
+        self.prior = prior
+        # What was compiled does not know the prior.
+        self._compiled_functions.clear()
+
+    def generate(self, num_samples, seed=None, labels=None, **arguments):
+        """Draws codes from the prior, and decodes them.
+
+        Args:
+            num_samples: As in `SamplingModel.generate`.
+            seed: As in `SamplingModel.generate`.
+            labels: Classes, where the prior takes them.
+            **arguments: As in `SamplingModel.generate`; the temperature is the prior's.
+
+        Returns:
+            uint8 (num_samples, H, W, C).
+
+        Raises:
+            ValueError: No prior was handed in, or an argument is out of its range.
+        """
+        if self.prior is None:
+            raise ValueError(
+                "A VQ-VAE draws codes from a prior: expected one to be handed in, "
+                "such as a GatedPixelCNN trained on `code_images(x)`, by "
+                "`set_prior(prior)`. Received: a model without one"
+            )
+        return super().generate(num_samples, seed, labels, **arguments)
+
+    def sample_tensor(self, noise, temperature, labels, use_ema):
+        images = self.prior.sample_tensor(noise, temperature, labels, use_ema)
+        levels = unit_to_levels(self.to_model_domain(images), self.num_codes)
+        return self._decode_codes(levels[..., 0])
+
+    def get_config(self):
+        serialize = keras.saving.serialize_keras_object
+        return {
+            "encoder": serialize(self.encoder),
+            "decoder": serialize(self.decoder),
+            "num_codes": self.num_codes,
+            "likelihood": serialize(self.likelihood),
+            "commitment_weight": self.commitment_weight,
+            "decay": self.quantizer.decay,
+            "restart_below": self.quantizer.restart_below,
+            "prior": None if self.prior is None else serialize(self.prior),
+            "seed": self.given_seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in ("encoder", "decoder", "likelihood", "prior"):
+            if config[key] is not None:
+                config[key] = keras.saving.deserialize_keras_object(
+                    config[key], custom_objects
+                )
+        return cls(**config)
+
+
+def _check_networks(encoder, decoder, likelihood):
+    for name, network in (("encoder", encoder), ("decoder", decoder)):
+        check_coder(name, network, None)
+    grid = tuple(encoder.outputs[0].shape[1:])
+    if len(grid) != 3 or tuple(decoder.inputs[0].shape[1:]) != grid:
+        raise ValueError(
+            "`encoder` emits a grid of vectors, (batch, rows, columns, code_dim), and "
+            f"`decoder` takes it. Received: outputs {tuple(encoder.outputs[0].shape)} "
+            f"and inputs {tuple(decoder.inputs[0].shape)}"
+        )
+    check_decoder_output(encoder, decoder, likelihood)
+    return grid

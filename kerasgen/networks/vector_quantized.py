@@ -1,0 +1,119 @@
+"""Encoder and decoder of VQ-VAE: strided convolutions and residual blocks.
+
+Shapes: x (B, H, W, C), grids of vectors (B, H / 4, W / 4, code_dim).
+"""
+
+import keras
+from keras import layers
+
+from kerasgen.networks.shapes import check_image_shape
+
+
+def vq_encoder(image_shape, code_dim, filters=64, num_blocks=2, name="encoder"):
+    """Two stride-2 convolutions, residual blocks, and a vector at each place.
+
+    Args:
+        image_shape: (height, width, channels), multiples of 4 from 8 to 128.
+        code_dim: Size of a vector.
+        filters: Filters of every layer; the first has half of them.
+        num_blocks: Residual blocks.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, H, W, C) -> float32 (B, H / 4, W / 4, code_dim).
+
+    Raises:
+        ValueError: The architecture does not admit the image shape.
+
+    Reference: van den Oord et al. 2017, "Neural Discrete Representation Learning",
+    section 4.1.
+    """
+    check_divisible(image_shape)
+    x = image = keras.Input(tuple(image_shape), name="x")
+    for index, units in enumerate((max(filters // 2, 1), filters)):
+        x = layers.Conv2D(
+            units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
+        )(x)
+    x = layers.Conv2D(filters, 3, padding="same", name="features")(x)
+    x = _residual_blocks(x, filters, num_blocks)
+    x = layers.Conv2D(code_dim, 1, dtype="float32", name="vectors")(x)
+    return keras.Model(image, x, name=name)
+
+
+def vq_decoder(
+    image_shape, code_dim, num_parameters=1, filters=64, num_blocks=2, name="decoder"
+):
+    """Residual blocks, then two transposed convolutions up to the image size.
+
+    Args:
+        image_shape: As in `vq_encoder`.
+        code_dim: Size of a vector.
+        num_parameters: Parameters of the likelihood for each channel.
+        filters: As in `vq_encoder`.
+        num_blocks: Residual blocks.
+        name: Name of the network.
+
+    Returns:
+        Functional `keras.Model`, (B, H / 4, W / 4, code_dim) -> float32
+        (B, H, W, C * num_parameters).
+
+    Raises:
+        ValueError: The architecture does not admit the image shape.
+
+    Reference: van den Oord et al. 2017, section 4.1.
+    """
+    height, width, channels = check_divisible(image_shape)
+    x = grid = keras.Input((height // 4, width // 4, code_dim), name="vectors")
+    x = layers.Conv2D(filters, 3, padding="same", name="features")(x)
+    x = _residual_blocks(x, filters, num_blocks)
+    x = layers.Conv2DTranspose(
+        max(filters // 2, 1),
+        4,
+        strides=2,
+        padding="same",
+        activation="relu",
+        name="up",
+    )(x)
+    x = layers.Conv2DTranspose(
+        channels * num_parameters,
+        4,
+        strides=2,
+        padding="same",
+        dtype="float32",
+        name="parameters",
+    )(x)
+    return keras.Model(grid, x, name=name)
+
+
+def check_divisible(image_shape):
+    """Returns (height, width, channels) of sizes that two halvings divide.
+
+    Args:
+        image_shape: (height, width, channels).
+
+    Raises:
+        ValueError: Another rank, or a size that is no multiple of 4.
+    """
+    height, width, channels = check_image_shape(image_shape)
+    if height % 4 or width % 4:
+        raise ValueError(
+            "Two halvings need a height and width that are multiples of 4. "
+            f"Received: image_shape={tuple(image_shape)}"
+        )
+    return height, width, channels
+
+
+def _residual_blocks(x, filters, num_blocks):
+    """ReLU, 3x3 to half the filters, ReLU, 1x1 back, added; a last ReLU."""
+    for index in range(num_blocks):
+        y = layers.Activation("relu", name=f"block_{index}_relu")(x)
+        y = layers.Conv2D(
+            max(filters // 2, 1),
+            3,
+            padding="same",
+            activation="relu",
+            name=f"block_{index}_narrow",
+        )(y)
+        y = layers.Conv2D(filters, 1, name=f"block_{index}_wide")(y)
+        x = layers.Add(name=f"block_{index}")([x, y])
+    return layers.Activation("relu", name="blocks_relu")(x)

@@ -1,0 +1,97 @@
+"""`LatentGMM`: a sampler over the codes of a trained model."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgen
+from kerasgen.models import (
+    GaussianMixture,
+    LatentGMM,
+    dcgan,
+    dense_autoencoder,
+    dense_vae,
+)
+from tests import contracts
+
+SHAPE = (8, 8, 1)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return kerasgen.datasets.load("digits", split="train[:512]")
+
+
+@pytest.fixture(scope="module")
+def autoencoder(digits):
+    keras.utils.set_random_seed(0)
+    model = dense_autoencoder(SHAPE, latent_dim=4, hidden=(64,), seed=0)
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(digits.images, batch_size=32, epochs=30, verbose=0)
+    return model
+
+
+def make(model, num_components=8, **arguments):
+    mixture = GaussianMixture((model.latent_dim,), num_components, seed=0)
+    return LatentGMM(model, mixture, **{"seed": 1, **arguments})
+
+
+def test_samples_of_an_autoencoder_look_like_its_data(digits, autoencoder):
+    sampler = make(autoencoder)
+    before = autoencoder.get_weights()
+    history = sampler.fit(digits.images, verbose=0).history
+    assert history["log_likelihood_nats"][-1] > history["log_likelihood_nats"][0]
+    samples = sampler.generate(512, seed=0)
+    contracts.check_generation(sampler)
+    # Codes drawn from N(0, I) decode to nothing like digits.
+    z = np.random.default_rng(0).standard_normal((512, 4)).astype("float32")
+    naive = autoencoder.decode_path(z)
+
+    def distance(images):
+        real = digits.images.reshape(512, -1).astype(float)
+        return kerasgen.metrics.fid(real, images.reshape(512, -1).astype(float))
+
+    assert distance(samples) < 0.5 * distance(naive)
+    for a, b in zip(before, autoencoder.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    nats = sampler.evaluate(digits.images)[0]
+    codes = autoencoder.encode(digits.images)
+    np.testing.assert_allclose(nats, sampler.mixture.log_likelihood(codes).mean())
+
+
+def test_it_draws_codes_and_decodes_them(digits, autoencoder):
+    sampler = make(autoencoder)
+    sampler.fit(digits.images, verbose=0)
+    codes = sampler.mixture.generate(5, seed=7)
+    expected = autoencoder.decode_path(codes).astype(int)
+    assert np.abs(sampler.generate(5, seed=7) - expected).max() <= 1
+
+
+def test_a_conditional_vae(digits):
+    vae = dense_vae(SHAPE, latent_dim=2, hidden=(8,), num_classes=10, seed=0)
+    sampler = make(vae, 2)
+    sampler.fit(digits.images, digits.labels, verbose=0)
+    assert sampler.generate(3, seed=0, labels=[1, 2, 3]).shape == (3, *SHAPE)
+    with pytest.raises(ValueError, match="labels=None"):
+        sampler.fit(digits.images, verbose=0)
+
+
+def test_saving(digits, autoencoder, tmp_path):
+    sampler = make(autoencoder, 3)
+    sampler.fit(digits.images, verbose=0)
+    sampler.save(tmp_path / "sampler.keras")
+    sampler.save_to_preset(tmp_path / "mine", name="mine")
+    for loaded in (
+        keras.saving.load_model(tmp_path / "sampler.keras"),
+        kerasgen.from_preset(tmp_path / "mine"),
+    ):
+        np.testing.assert_array_equal(
+            loaded.generate(4, seed=2), sampler.generate(4, seed=2)
+        )
+
+
+def test_parts_must_fit(autoencoder):
+    with pytest.raises(ValueError, match=r"latent_dim, \(4,\).*over \(3,\)"):
+        LatentGMM(autoencoder, GaussianMixture((3,), 2))
+    with pytest.raises(ValueError, match="Received: GAN"):
+        LatentGMM(dcgan(SHAPE, latent_dim=4, filters=4), GaussianMixture((4,), 2))
