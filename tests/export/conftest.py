@@ -16,7 +16,6 @@ from tests.export.helpers import (
     Server,
     bad_requests,
     good_request,
-    labelled_requests,
     make_ring,
     plant_orphan,
     polling,
@@ -53,44 +52,11 @@ def ring(user):
 
 
 @pytest.fixture(scope="module")
-def conditional():
-    model = kerasgen.models.projection_gan(
-        (8, 8, 1), 3, latent_dim=LATENT_DIM, filters=4, ema_decay=0.9, seed=4
-    )
-    return randomize(model, 4)
-
-
-@pytest.fixture(scope="module")
-def pixels():
-    model = kerasgen.models.GatedPixelCNN(
-        (4, 3, 1),
-        num_levels=4,
-        num_blocks=1,
-        filters=4,
-        first_kernel_size=3,
-        num_classes=3,
-        ema_decay=0.9,
-        seed=5,
-    )
-    return randomize(model, 5)
-
-
-@pytest.fixture(scope="module")
-def mixture():
-    model = kerasgen.models.GaussianMixture((4, 3, 1), 2, "diagonal", seed=6)
-    images = np.random.default_rng(6).integers(0, 256, (40, 4, 3, 1), dtype="uint8")
-    model.fit(images, epochs=3, verbose=0)
-    return model
-
-
-@pytest.fixture(scope="module")
 def data():
     rng = np.random.default_rng(4)
     return {
         "z": rng.standard_normal((5, LATENT_DIM)).astype("float32"),
         "images": rng.integers(0, 256, (5, 8, 8, 1), dtype="uint8"),
-        "labels": np.array([0, 2, 1, 1, 0], "int32"),
-        "grey": rng.integers(0, 4, (5, 4, 3, 1), dtype="uint8") * np.uint8(85),
     }
 
 
@@ -109,16 +75,13 @@ def live(gan, vae, ring, data):
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory, gan, vae, ring, conditional, pixels, mixture, data):
+def server(tmp_path_factory, gan, vae, ring, data):
     folder = tmp_path_factory.mktemp("serving")
     (folder / "gan").mkdir()
     orphan, live = (plant_orphan(folder / "gan", name) for name in ("dead", "live"))
     with filelock.FileLock(live / ".lock"), polling(folder / "gan") as seen:
         assert gan.export(folder / "gan" / "1") == folder / "gan" / "1"
     vae.export(str(folder / "vae" / "1"))
-    conditional.export(folder / "conditional" / "1")
-    pixels.export(folder / "pixels" / "1")
-    mixture.export(folder / "mixture" / "1")
     old = folder / "ring" / "1"
     old.mkdir(parents=True)
     (old / "saved_model.pb").write_text("old")
@@ -141,8 +104,6 @@ def server(tmp_path_factory, gan, vae, ring, conditional, pixels, mixture, data)
             key = f"{name} {num} {seed}"
             request = {"num": np.int32(num), "seed": np.int64(seed)}
             server.ask(f"{name}/1", "generate", key, **request)
-    for key, (path, signature, inputs) in labelled_requests(data).items():
-        server.ask(path, signature, key, **inputs)
     for key, (path, signature, inputs) in bad_requests(data).items():
         server.ask(path, signature, key, **inputs)
         server.ask(path, signature, f"after {key}", **good_request(signature, data))

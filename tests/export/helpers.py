@@ -171,25 +171,11 @@ def polling(parent):
     thread.join()
 
 
-def labelled_requests(data):
-    """Of models with labels and of pixels; three are refused."""
-    z, labels = data["z"], data["labels"]
-    draw = {"num": np.int32(6), "seed": np.int64(3)}
-    requests = {
-        "labels": ("serve", {"z": z, "labels": labels}),
-        "label 2": ("generate", {**draw, "label": np.int32(2)}),
-        "any label": ("generate", {**draw, "label": np.int32(-1)}),
-        "bad label: 3": ("generate", {**draw, "label": np.int32(3)}),
-        "bad label: -1": ("serve", {"z": z, "labels": labels - 1}),
-        "bad label: none": ("serve", {"z": z}),
-    }
-    requests = {key: ("conditional/1", *request) for key, request in requests.items()}
-    grey = {"images": data["grey"], "labels": data["labels"]}
-    return requests | {
-        "pixels": ("pixels/1", "generate", {**draw, "label": np.int32(2)}),
-        "likelihood": ("pixels/1", "log_likelihood", grey),
-        "mixture": ("mixture/1", "generate", draw),
-    }
+def assert_images_equal(served, live):
+    assert served.dtype == live.dtype == np.uint8
+    assert served.shape == live.shape
+    assert np.abs(served.astype(int) - live.astype(int)).max() <= 1
+    assert live.std() > 20, "these images could not tell models apart"
 
 
 def good_request(signature, data):

@@ -2,22 +2,15 @@
 
 import os
 
-import keras
 import numpy as np
 import pytest
 
 from tests.export.helpers import (
     NUM_AND_SEED,
     Server,
+    assert_images_equal,
     bad_requests,
 )
-
-
-def assert_images_equal(served, live):
-    assert served.dtype == live.dtype == np.uint8
-    assert served.shape == live.shape
-    assert np.abs(served.astype(int) - live.astype(int)).max() <= 1
-    assert live.std() > 20, "these images could not tell models apart"
 
 
 def assert_floats_equal(served, live):
@@ -27,10 +20,7 @@ def assert_floats_equal(served, live):
 
 def test_signatures(server):
     assert server.names == {
-        "conditional/1": ["generate", "serve", "serving_default"],
         "gan/1": ["generate", "serve", "serving_default"],
-        "mixture/1": ["generate", "serving_default"],
-        "pixels/1": ["generate", "log_likelihood", "serving_default"],
         "ring/1": ["generate", "serve", "serving_default"],
         "vae/1": ["encode", "generate", "reconstruct", "serve", "serving_default"],
     }
@@ -75,27 +65,6 @@ def test_encode_and_reconstruct(server, vae, data):
         assert_images_equal(served, images[:size])
 
 
-def test_labels_choose_the_class_that_is_served(server, conditional, data):
-    z, labels = (keras.ops.convert_to_tensor(data[k]) for k in ("z", "labels"))
-    live = keras.ops.convert_to_numpy(conditional.decode_tensor(z, labels))
-    assert_images_equal(server.outputs["labels/images"], live)
-    for key, asked in (("label 2", 2), ("any label", None)):
-        expected = conditional.generate(6, 3, asked)
-        assert_images_equal(server.outputs[f"{key}/images"], expected)
-    refused = sorted(key for key in server.refusals if "label" in key)
-    assert refused == ["bad label: -1", "bad label: 3", "bad label: none"]
-
-
-def test_models_of_pixels_are_served(server, pixels, mixture, data):
-    served = server.outputs["pixels/images"]
-    np.testing.assert_array_equal(served, pixels.generate(6, seed=3, labels=2))
-    assert set(np.unique(served)) == {0, 85, 170, 255}
-    expected = pixels.log_likelihood(data["grey"], data["labels"])
-    served = server.outputs["likelihood/log_likelihood"]
-    np.testing.assert_allclose(served, expected, rtol=1e-5)
-    assert_images_equal(server.outputs["mixture/images"], mixture.generate(6, seed=3))
-
-
 def test_bad_requests_are_refused_and_good_ones_still_answered(server, data):
     good = {
         "serve": server.outputs["gan serve 5/images"],
@@ -112,8 +81,7 @@ def test_bad_requests_are_refused_and_good_ones_still_answered(server, data):
         output = "mean" if signature == "encode" else "images"
         served = server.outputs[f"after {key}/{output}"]
         np.testing.assert_array_equal(served, good[signature], err_msg=key)
-    others = {key for key in server.refusals if "label" not in key}
-    assert others == {*bad_requests(data)}
+    assert {*server.refusals} == {*bad_requests(data)}
 
 
 def test_a_seed_gives_the_same_bytes_after_a_restart(server):

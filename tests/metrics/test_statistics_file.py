@@ -181,6 +181,7 @@ def test_a_header_that_announces_a_terabyte_is_refused(tmp_path, gaussian):
         load_statistics(path)
 
 
+@pytest.mark.eager
 def test_a_member_of_gigabytes_is_refused_unread(tmp_path, gaussian):
     path = write(tmp_path / "a.npz", mu=gaussian[0])
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as archive:

@@ -10,6 +10,9 @@ from sklearn.mixture import GaussianMixture
 from kerasgen.mixtures import EM, Mixture, kmeans_start
 from tests.mixtures.oracles import KINDS, NUM_FACTORS, covariances, draw, random_mixture
 
+# NumPy on the host, whatever the backend.
+pytestmark = pytest.mark.eager
+
 SKLEARN_NAMES = {"full": "full", "tied": "tied", "diagonal": "diag"}
 
 

@@ -30,6 +30,7 @@ def photographs():
     return tiles
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("size", [8, 12, 28, 32, 64, 128])
 @pytest.mark.parametrize("name", BUILDERS)
 def test_admitted_sizes(name, size):
@@ -41,6 +42,7 @@ def test_admitted_sizes(name, size):
     assert tuple(model.decode(z, True).shape) == (1, *shape)
 
 
+@pytest.mark.eager
 def test_oblong_images():
     for build in BUILDERS.values():
         model = build((8, 24, 3), **TINY)

@@ -48,6 +48,7 @@ def weights_of(network):
     return [ops.convert_to_numpy(v).copy() for v in network.trainable_variables]
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", NAMED)
 def test_every_named_loss_trains_both_players(name):
     # TensorFlow traces for seconds, and `fit` in a graph is tested elsewhere.

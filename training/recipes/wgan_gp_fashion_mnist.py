@@ -13,7 +13,7 @@ from .. import gans
 
 PARAMETERS = {
     **gans.PARAMETERS,
-    "epochs": 80,
+    "epochs": 48,
     "learning_rate": 2e-4,
     "beta_1": 0.0,
     "beta_2": 0.9,
