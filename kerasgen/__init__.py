@@ -15,6 +15,7 @@ from kerasgen import (  # noqa: E402
     divergences,
     evaluation,
     extractors,
+    latent_space,
     layers,
     likelihoods,
     losses,
@@ -29,10 +30,12 @@ from kerasgen import (  # noqa: E402
     techniques,
 )
 from kerasgen.discriminator_features import discriminator_features  # noqa: E402
+from kerasgen.generative_classifier import GenerativeClassifier  # noqa: E402
 from kerasgen.presets import from_preset, list_presets  # noqa: E402
 from kerasgen.version import __version__  # noqa: E402
 
 __all__ = [
+    "GenerativeClassifier",
     "__version__",
     "adversarial_examples",
     "annealing",
@@ -46,6 +49,7 @@ __all__ = [
     "evaluation",
     "extractors",
     "from_preset",
+    "latent_space",
     "layers",
     "likelihoods",
     "list_presets",

@@ -34,7 +34,13 @@ LAYERS = [
     {"networks", "techniques"},
     {"models"},
     {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
-    {"evaluation", "adversarial_examples", "discriminator_features"},
+    {
+        "adversarial_examples",
+        "discriminator_features",
+        "evaluation",
+        "generative_classifier",
+        "latent_space",
+    },
     {"cli"},
 ]
 # Recipes whose weights are still to be trained.
