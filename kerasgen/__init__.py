@@ -26,6 +26,7 @@ from kerasgen import (  # noqa: E402
     plot,
     presets,
     random,
+    recommendation,
     sparsity,
     techniques,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "plot",
     "presets",
     "random",
+    "recommendation",
     "sparsity",
     "techniques",
 ]

@@ -9,6 +9,8 @@ import math
 import keras
 from keras import ops
 
+from kerasgen.arguments import check_non_negative
+
 LOG_2PI = math.log(2.0 * math.pi)
 LOG_SCALE_RANGE = (-7.0, 7.0)
 
@@ -131,6 +133,41 @@ class Gaussian(Likelihood):
             "initial_variance": self.initial_variance,
             "name": self.name,
         }
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class ObservedGaussian(Likelihood):
+    """Half the squared error of what was observed: values other than 0.
+
+    For vectors in which 0 stands for nothing known, such as ratings. `log_prob` is
+    that of unit variance up to its constant, so that vectors of few observed values
+    do not score for the others.
+
+    Args:
+        unobserved_weight: Weight >= 0 of the zeros in the error. Where the mere
+            presence of a value is the signal, zeros must count a little.
+
+    Raises:
+        ValueError: The weight is out of range.
+
+    Reference: Sedhain et al. 2015, "AutoRec: Autoencoders Meet Collaborative
+    Filtering", equation 2; Hu et al. 2008, "Collaborative Filtering for Implicit
+    Feedback Datasets", section 4 (weights of the zeros).
+    """
+
+    def __init__(self, unobserved_weight=0.0, name=None):
+        super().__init__(name=name)
+        check_non_negative("unobserved_weight", unobserved_weight)
+        self.unobserved_weight = unobserved_weight
+
+    def log_prob(self, x, parameters):
+        x = ops.cast(x, "float32")
+        weights = ops.where(ops.equal(x, 0.0), self.unobserved_weight, 1.0)
+        error = ops.square(x - ops.cast(parameters, "float32"))
+        return sum_features(-0.5 * weights * error)
+
+    def get_config(self):
+        return {"unobserved_weight": self.unobserved_weight, "name": self.name}
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")

@@ -40,6 +40,7 @@ LAYERS = [
         "evaluation",
         "generative_classifier",
         "latent_space",
+        "recommendation",
     },
     {"cli"},
 ]

@@ -75,7 +75,7 @@ class ArrayDataset(keras.utils.PyDataset):
         std=None,
     ):
         super().__init__()
-        self.images = _check_images(images)
+        self.images = self.check_samples(images)
         self.labels = _check_labels(labels, len(self.images), num_classes)
         self.batch_size = _check_integer("batch_size", batch_size, 1)
         self.seed = _check_integer("seed", seed, 0, MAX_SEED)
@@ -220,25 +220,25 @@ class ArrayDataset(keras.utils.PyDataset):
             std=self.std,
         )
 
+    def check_samples(self, samples):
+        """What `images` keeps of samples: an object with rows, indexed by arrays."""
+        samples = np.asarray(samples)
+        if samples.dtype != np.uint8 and not np.issubdtype(samples.dtype, np.floating):
+            raise TypeError(
+                "Expected uint8 images, or float images or vectors. "
+                f"Received: dtype={samples.dtype}"
+            )
+        if samples.ndim < 2 or len(samples) == 0:
+            raise ValueError(
+                "Expected at least one sample, in an array of shape "
+                f"(num_samples, ...). Received: shape={samples.shape}"
+            )
+        return samples
+
     def _augmented(self, x, epoch, index):
         if self._augmentation is None:
             return x
         return self._augmentation(x, self.seed, epoch, index)
-
-
-def _check_images(images):
-    images = np.asarray(images)
-    if images.dtype != np.uint8 and not np.issubdtype(images.dtype, np.floating):
-        raise TypeError(
-            "Expected uint8 images, or float images or vectors. "
-            f"Received: dtype={images.dtype}"
-        )
-    if images.ndim < 2 or len(images) == 0:
-        raise ValueError(
-            "Expected at least one sample, in an array of shape (num_samples, ...). "
-            f"Received: shape={images.shape}"
-        )
-    return images
 
 
 def _check_labels(labels, num_samples, num_classes):

@@ -35,6 +35,41 @@ def read_tfds(name, split, data_dir, url, class_names, other_sources=""):
     Raises:
         FileNotFoundError: If the dataset is not on disk and cannot be downloaded.
     """
+    import tensorflow_datasets as tfds  # noqa: TID253
+
+    builder = prepared_builder(name, data_dir, url, other_sources)
+    batches = builder.as_dataset(
+        split=split,
+        batch_size=READ_BATCH,
+        shuffle_files=False,
+        as_supervised=True,
+        # One file after the other, so that slices mean what they mean to TFDS.
+        read_config=tfds.ReadConfig(interleave_cycle_length=1),
+    )
+    images, labels = zip(*tfds.as_numpy(batches), strict=True)
+    return Split(
+        images=np.concatenate(images),
+        labels=np.concatenate(labels).astype(np.int32),
+        num_classes=len(class_names),
+        class_names=class_names,
+    )
+
+
+def prepared_builder(name, data_dir, url, other_sources=""):
+    """The TFDS builder of a dataset, downloaded and prepared on first use.
+
+    Args:
+        name: As in `read_tfds`.
+        data_dir: As in `read_tfds`.
+        url: As in `read_tfds`.
+        other_sources: As in `read_tfds`.
+
+    Returns:
+        `tfds.core.DatasetBuilder`.
+
+    Raises:
+        FileNotFoundError: If the dataset is not on disk and cannot be downloaded.
+    """
     import tensorflow as tf  # noqa: TID253
     import tensorflow_datasets as tfds  # noqa: TID253
 
@@ -56,21 +91,7 @@ def read_tfds(name, split, data_dir, url, class_names, other_sources=""):
                 "folder ~/tensorflow_datasets and pass that as `data_dir`. "
                 f"Received: {error}"
             ) from error
-    batches = builder.as_dataset(
-        split=split,
-        batch_size=READ_BATCH,
-        shuffle_files=False,
-        as_supervised=True,
-        # One file after the other, so that slices mean what they mean to TFDS.
-        read_config=tfds.ReadConfig(interleave_cycle_length=1),
-    )
-    images, labels = zip(*tfds.as_numpy(batches), strict=True)
-    return Split(
-        images=np.concatenate(images),
-        labels=np.concatenate(labels).astype(np.int32),
-        num_classes=len(class_names),
-        class_names=class_names,
-    )
+    return builder
 
 
 def _connect(url):

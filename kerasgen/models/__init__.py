@@ -4,6 +4,7 @@ from kerasgen.models.adversarial_autoencoder import AdversarialAutoencoder
 from kerasgen.models.autoencoder import Autoencoder, DenoisingAutoencoder
 from kerasgen.models.autoencoder_builders import (
     adversarial_autoencoder,
+    autorec,
     backbone_autoencoder,
     conv_autoencoder,
     dense_autoencoder,
@@ -50,6 +51,7 @@ __all__ = [
     "VQVAE",
     "acgan",
     "adversarial_autoencoder",
+    "autorec",
     "backbone_autoencoder",
     "conditional_gan",
     "conv_autoencoder",

@@ -149,6 +149,52 @@ def backbone_autoencoder(
     return _autoencoder(encoder, decoder, likelihood, sparsity, corruption, seed, name)
 
 
+def autorec(
+    num_items,
+    latent_dim=64,
+    unobserved_weight=0.0,
+    corruption=None,
+    seed=None,
+    name="autorec",
+):
+    """AutoRec: a user's ratings brought back from a sigmoid code, the gaps filled.
+
+    Trained on rows of a `kerasgen.datasets.InteractionDataset`, it scores items by
+    their reconstruction (`kerasgen.recommendation.recommend`). The paper's weight
+    decay is the optimizer's: `keras.optimizers.AdamW`.
+
+    Args:
+        num_items: Columns of the interactions.
+        latent_dim: Units of the hidden layer.
+        unobserved_weight: See `kerasgen.likelihoods.ObservedGaussian`: 0 for ratings,
+            as in the paper; more for interactions whose presence is the signal.
+        corruption: As in `dense_autoencoder`; `MaskingNoise` asks the model for items
+            that it does not see.
+        seed: See `GenerativeModel`.
+        name: Name of the model.
+
+    Returns:
+        `Autoencoder` or `DenoisingAutoencoder`, to be compiled.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    Reference: Sedhain et al. 2015, "AutoRec: Autoencoders Meet Collaborative
+    Filtering", U-AutoRec.
+    """
+    check_positive_integer("num_items", num_items)
+    return dense_autoencoder(
+        (num_items,),
+        latent_dim,
+        hidden=(),
+        likelihood=likelihoods.ObservedGaussian(unobserved_weight),
+        code_activation="sigmoid",
+        corruption=corruption,
+        seed=seed,
+        name=name,
+    )
+
+
 def adversarial_autoencoder(
     data_shape,
     latent_dim=8,

@@ -1,0 +1,157 @@
+"""Recommendation by autoencoders: who likes what, from whom has met what.
+
+`models.autorec` makes the model, `datasets.InteractionDataset` feeds it rows of a
+sparse matrix, and the functions here rank items and judge the ranking.
+"""
+
+import numpy as np
+
+from kerasgen.arguments import check_positive_integer
+from kerasgen.datasets.interactions import check_interactions
+
+
+def recommend(model, interactions, num_items=10, exclude_seen=True, batch_size=256):
+    """The items that a model scores highest for each user.
+
+    Args:
+        model: `kerasgen.models.autorec`'s, trained, or any model of vectors with
+            `reconstruct`.
+        interactions: `scipy.sparse` matrix (num_users, num_items), what the users have
+            met; dense for a batch of users at once.
+        num_items: Items to recommend to each user.
+        exclude_seen: Whether to leave out what a user has met.
+        batch_size: Users scored at once.
+
+    Returns:
+        int64 array (num_users, num_items), best first.
+
+    Raises:
+        TypeError: The interactions are not sparse.
+        ValueError: They do not fit the model, hold negative or NaN values, or a user
+            has met all but fewer than `num_items`.
+    """
+    return rank_items(
+        lambda rows: model.reconstruct(rows.toarray()),
+        interactions,
+        num_items,
+        exclude_seen,
+        batch_size,
+    )
+
+
+def rank_items(score, interactions, num_items=10, exclude_seen=True, batch_size=256):
+    """The items of the highest scores for each user; `recommend` for any scorer.
+
+    Args:
+        score: Function of some rows of the interactions, a float32
+            `scipy.sparse.csr_array`, that returns scores, float (B, num_columns).
+        interactions: As in `recommend`.
+        num_items: As in `recommend`.
+        exclude_seen: As in `recommend`.
+        batch_size: As in `recommend`.
+
+    Returns:
+        int64 array (num_users, num_items), best first.
+
+    Raises:
+        TypeError: As in `recommend`.
+        ValueError: As in `recommend`.
+    """
+    matrix = check_interactions(interactions)
+    check_positive_integer("num_items", num_items)
+    check_positive_integer("batch_size", batch_size)
+    fewest = matrix.shape[1]
+    if exclude_seen:
+        fewest -= int(np.diff(matrix.indptr).max())
+    if num_items > fewest:
+        raise ValueError(
+            f"Expected num_items of at most {fewest}, what is left for every user. "
+            f"Received: num_items={num_items}"
+        )
+    parts = []
+    for start in range(0, matrix.shape[0], batch_size):
+        rows = matrix[start : start + batch_size]
+        scores = np.array(score(rows), np.float64)
+        if exclude_seen:
+            scores[rows.nonzero()] = -np.inf
+        best = np.argpartition(-scores, num_items - 1, axis=1)[:, :num_items]
+        order = np.argsort(
+            -np.take_along_axis(scores, best, axis=1), axis=1, kind="stable"
+        )
+        parts.append(np.take_along_axis(best, order, axis=1))
+    return np.concatenate(parts).astype(np.int64)
+
+
+def ndcg(recommended, held_out):
+    """Normalised discounted cumulative gain of each user with held-out items.
+
+    The sum of 1 / log2(1 + place) over the held-out items among the k recommended,
+    over that of the best ranking; gains are 0 or 1.
+
+    Args:
+        recommended: int (num_users, k), as `recommend` returns it.
+        held_out: `scipy.sparse` matrix (num_users, num_items), what should be there.
+
+    Returns:
+        float64 (num_users,) in [0, 1], NaN for users without held-out items; take
+        `numpy.nanmean`.
+
+    Raises:
+        TypeError: `held_out` is not sparse.
+        ValueError: The users are not the same.
+
+    Reference: Järvelin and Kekäläinen 2002, "Cumulated Gain-Based Evaluation of IR
+    Techniques"; as in Liang et al. 2018, "Variational Autoencoders for Collaborative
+    Filtering", section 4.2.
+    """
+    hits, counts = _hits(recommended, held_out)
+    gains = 1.0 / np.log2(np.arange(2, hits.shape[1] + 2))
+    best = np.concatenate([[np.nan], np.cumsum(gains)])
+    return hits @ gains / best[np.minimum(counts, hits.shape[1])]
+
+
+def recall(recommended, held_out):
+    """Share of each user's held-out items among the k recommended.
+
+    Divided by min(k, number held out), so that 1 can be reached.
+
+    Args:
+        recommended: As in `ndcg`.
+        held_out: As in `ndcg`.
+
+    Returns:
+        float64 (num_users,) in [0, 1], NaN for users without held-out items.
+
+    Raises:
+        TypeError: `held_out` is not sparse.
+        ValueError: The users are not the same.
+
+    Reference: Liang et al. 2018, section 4.2.
+    """
+    hits, counts = _hits(recommended, held_out)
+    possible = np.minimum(counts, hits.shape[1]).astype(np.float64)
+    possible[possible == 0] = np.nan
+    return hits.sum(axis=1) / possible
+
+
+def _hits(recommended, held_out):
+    """Whether each recommendation was held out, and how many were, for each user."""
+    held_out = check_interactions(held_out)
+    recommended = np.asarray(recommended)
+    is_ranking = recommended.ndim == 2 and np.issubdtype(recommended.dtype, np.integer)
+    if not is_ranking or len(recommended) != held_out.shape[0]:
+        raise ValueError(
+            f"Expected int recommendations ({held_out.shape[0]}, k), a row a user. "
+            f"Received: shape={recommended.shape}, dtype={recommended.dtype}"
+        )
+    if recommended.min() < 0 or recommended.max() >= held_out.shape[1]:
+        raise ValueError(
+            f"Expected items in [0, {held_out.shape[1]}). Received: items in "
+            f"[{recommended.min()}, {recommended.max()}]"
+        )
+    users = np.arange(len(recommended))[:, None]
+    hits = held_out[np.broadcast_to(users, recommended.shape), recommended]
+    if hasattr(hits, "toarray"):
+        hits = hits.toarray()
+    hits = np.asarray(hits).reshape(recommended.shape) > 0
+    return hits.astype(np.float64), np.diff(held_out.indptr)
