@@ -20,6 +20,7 @@ from kerasgen.models.conditional_builders import (
 from kerasgen.models.gan import GAN
 from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
 from kerasgen.models.gaussian_mixture import GaussianMixture
+from kerasgen.models.image_codec import CodecError, ImageCodec
 from kerasgen.models.iwae import IWAE
 from kerasgen.models.latent_gmm import LatentGMM
 from kerasgen.models.latent_model import LatentModel
@@ -35,12 +36,14 @@ __all__ = [
     "AdversarialAutoencoder",
     "Autoencoder",
     "Batch",
+    "CodecError",
     "DenoisingAutoencoder",
     "GAN",
     "GatedPixelCNN",
     "GaussianMixture",
     "GenerativeModel",
     "IWAE",
+    "ImageCodec",
     "LatentGMM",
     "LatentModel",
     "ModeEnsembleGAN",

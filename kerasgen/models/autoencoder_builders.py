@@ -249,20 +249,22 @@ def vq_vae(
     code_dim=16,
     filters=64,
     num_blocks=2,
+    num_halvings=2,
     likelihood="gaussian",
     commitment_weight=0.25,
     seed=None,
     name="vq_vae",
 ):
-    """VQ-VAE of strided convolutions and residual blocks: a code for 4 x 4 pixels.
+    """VQ-VAE of strided convolutions and residual blocks.
 
     Args:
-        image_shape: (height, width, channels): multiples of 4 from 8 to 128, 1 or 3
-            channels.
+        image_shape: (height, width, channels): multiples of 2^num_halvings from 8 to
+            128, 1 or 3 channels.
         num_codes: Vectors in the codebook.
         code_dim: Size of each.
         filters: Filters of encoder and decoder.
         num_blocks: Residual blocks of each.
+        num_halvings: A code stands for 2^num_halvings pixels a side.
         likelihood: See `VQVAE`.
         commitment_weight: See `VQVAE`.
         seed: See `GenerativeModel`.
@@ -282,9 +284,14 @@ def vq_vae(
         check_positive_integer(argument, value)
     likelihood = likelihoods.get(likelihood)
     return VQVAE(
-        vq_encoder(image_shape, code_dim, filters, num_blocks),
+        vq_encoder(image_shape, code_dim, filters, num_blocks, num_halvings),
         vq_decoder(
-            image_shape, code_dim, likelihood.num_parameters, filters, num_blocks
+            image_shape,
+            code_dim,
+            likelihood.num_parameters,
+            filters,
+            num_blocks,
+            num_halvings,
         ),
         num_codes,
         likelihood=likelihood,

@@ -1,26 +1,31 @@
 """Encoder and decoder of VQ-VAE: strided convolutions and residual blocks.
 
-Shapes: x (B, H, W, C), grids of vectors (B, H / 4, W / 4, code_dim).
+Shapes: x (B, H, W, C), grids of vectors (B, H / s, W / s, code_dim), where s is
+2^num_halvings.
 """
 
 import keras
 from keras import layers
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.networks.shapes import check_image_shape
 
 
-def vq_encoder(image_shape, code_dim, filters=64, num_blocks=2, name="encoder"):
-    """Two stride-2 convolutions, residual blocks, and a vector at each place.
+def vq_encoder(
+    image_shape, code_dim, filters=64, num_blocks=2, num_halvings=2, name="encoder"
+):
+    """Stride-2 convolutions, residual blocks, and a vector at each place.
 
     Args:
-        image_shape: (height, width, channels), multiples of 4 from 8 to 128.
+        image_shape: (height, width, channels), multiples of s from 8 to 128.
         code_dim: Size of a vector.
         filters: Filters of every layer; the first has half of them.
         num_blocks: Residual blocks.
+        num_halvings: Stride-2 convolutions, 2 in the paper.
         name: Name of the network.
 
     Returns:
-        Functional `keras.Model`, (B, H, W, C) -> float32 (B, H / 4, W / 4, code_dim).
+        Functional `keras.Model`, (B, H, W, C) -> float32 (B, H / s, W / s, code_dim).
 
     Raises:
         ValueError: The architecture does not admit the image shape.
@@ -28,9 +33,10 @@ def vq_encoder(image_shape, code_dim, filters=64, num_blocks=2, name="encoder"):
     Reference: van den Oord et al. 2017, "Neural Discrete Representation Learning",
     section 4.1.
     """
-    check_divisible(image_shape)
+    check_divisible(image_shape, num_halvings)
     x = image = keras.Input(tuple(image_shape), name="x")
-    for index, units in enumerate((max(filters // 2, 1), filters)):
+    widths = [max(filters // 2, 1), *[filters] * (num_halvings - 1)]
+    for index, units in enumerate(widths):
         x = layers.Conv2D(
             units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
         )(x)
@@ -41,9 +47,15 @@ def vq_encoder(image_shape, code_dim, filters=64, num_blocks=2, name="encoder"):
 
 
 def vq_decoder(
-    image_shape, code_dim, num_parameters=1, filters=64, num_blocks=2, name="decoder"
+    image_shape,
+    code_dim,
+    num_parameters=1,
+    filters=64,
+    num_blocks=2,
+    num_halvings=2,
+    name="decoder",
 ):
-    """Residual blocks, then two transposed convolutions up to the image size.
+    """Residual blocks, then transposed convolutions up to the image size.
 
     Args:
         image_shape: As in `vq_encoder`.
@@ -51,10 +63,11 @@ def vq_decoder(
         num_parameters: Parameters of the likelihood for each channel.
         filters: As in `vq_encoder`.
         num_blocks: Residual blocks.
+        num_halvings: As in `vq_encoder`.
         name: Name of the network.
 
     Returns:
-        Functional `keras.Model`, (B, H / 4, W / 4, code_dim) -> float32
+        Functional `keras.Model`, (B, H / s, W / s, code_dim) -> float32
         (B, H, W, C * num_parameters).
 
     Raises:
@@ -62,18 +75,16 @@ def vq_decoder(
 
     Reference: van den Oord et al. 2017, section 4.1.
     """
-    height, width, channels = check_divisible(image_shape)
-    x = grid = keras.Input((height // 4, width // 4, code_dim), name="vectors")
+    height, width, channels = check_divisible(image_shape, num_halvings)
+    scale = 2**num_halvings
+    x = grid = keras.Input((height // scale, width // scale, code_dim), name="vectors")
     x = layers.Conv2D(filters, 3, padding="same", name="features")(x)
     x = _residual_blocks(x, filters, num_blocks)
-    x = layers.Conv2DTranspose(
-        max(filters // 2, 1),
-        4,
-        strides=2,
-        padding="same",
-        activation="relu",
-        name="up",
-    )(x)
+    widths = [*[filters] * (num_halvings - 2), max(filters // 2, 1)]
+    for index, units in enumerate(widths[: num_halvings - 1]):
+        x = layers.Conv2DTranspose(
+            units, 4, strides=2, padding="same", activation="relu", name=f"up_{index}"
+        )(x)
     x = layers.Conv2DTranspose(
         channels * num_parameters,
         4,
@@ -85,20 +96,23 @@ def vq_decoder(
     return keras.Model(grid, x, name=name)
 
 
-def check_divisible(image_shape):
-    """Returns (height, width, channels) of sizes that two halvings divide.
+def check_divisible(image_shape, num_halvings):
+    """Returns (height, width, channels) of sizes that some halvings divide.
 
     Args:
         image_shape: (height, width, channels).
+        num_halvings: Integer >= 1.
 
     Raises:
-        ValueError: Another rank, or a size that is no multiple of 4.
+        ValueError: Another rank, or a size that cannot be halved so often.
     """
+    check_positive_integer("num_halvings", num_halvings)
     height, width, channels = check_image_shape(image_shape)
-    if height % 4 or width % 4:
+    scale = 2**num_halvings
+    if height % scale or width % scale:
         raise ValueError(
-            "Two halvings need a height and width that are multiples of 4. "
-            f"Received: image_shape={tuple(image_shape)}"
+            f"num_halvings={num_halvings} need a height and width that are multiples "
+            f"of {scale}. Received: image_shape={tuple(image_shape)}"
         )
     return height, width, channels
 

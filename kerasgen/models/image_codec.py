@@ -1,0 +1,329 @@
+"""Lossy compression of images by a VQ-VAE and an entropy coder."""
+
+import struct
+import zlib
+
+import keras
+import numpy as np
+from keras import ops
+
+from kerasgen.arguments import check_positive_integer
+from kerasgen.models.base import GenerativeModel
+from kerasgen.models.code_tables import TOTAL, CodeTables
+from kerasgen.models.gather import gather_samples
+from kerasgen.models.vq_vae import VQVAE
+
+MAGIC = b"KGVQ"
+VERSION = 1
+# Magic, version, height, width, digest of the codec; a checksum of all else follows.
+HEADER = struct.Struct("<4sBHHI")
+CHECKSUM = struct.Struct("<I")
+MAX_SIDE = 65535
+MAX_PIXELS = 2**26
+
+
+class CodecError(ValueError):
+    """Bytes that are no image of this codec."""
+
+
+@keras.saving.register_keras_serializable(package="kerasgen")
+class ImageCodec(GenerativeModel):
+    """Compresses images to the codes of a `VQVAE`, coded by how often they occur.
+
+    An image of any size is cut into tiles of the model's; each tile's codes are coded
+    one after another by a range coder (constriction), with integer frequencies given
+    the kinds of the codes to the left and above (`CodeTables`). `fit` counts them; the
+    model stays as it is. Codes come back exactly, on whatever backend they were
+    written, and the images that they stand for to 1 grey level.
+
+    Args:
+        model: `VQVAE` of images, trained.
+        num_kinds: Kinds of codes in the contexts, at most `model.num_codes`.
+        seed: See `GenerativeModel`; of the sorting into kinds.
+        name: Name of the model.
+
+    Raises:
+        ValueError: An argument is out of its range.
+
+    Example:
+
+    >>> import kerasgen
+    >>> from kerasgen.models import ImageCodec, vq_vae
+    >>> x = kerasgen.datasets.load("digits", split="train[:100]").images
+    >>> codec = ImageCodec(vq_vae((8, 8, 1), 16, filters=4), num_kinds=4, seed=0)
+    >>> codec.fit(x)
+    >>> code = codec.compress(x[0])
+    >>> codec.decompress(code).shape
+    (8, 8, 1)
+
+    Reference: van den Oord et al. 2017, "Neural Discrete Representation Learning",
+    section 3.3; Bamler 2022, "Understanding Entropy Coding With Asymmetric Numeral
+    Systems" (constriction).
+    """
+
+    players = {}
+    training_terms = ()
+    evaluation_terms = ("mse", "bits_per_pixel")
+    optimizer = None
+
+    def __init__(self, model, num_kinds=8, seed=None, name=None):
+        if not isinstance(model, VQVAE):
+            raise ValueError(f"`model` is a VQVAE. Received: {type(model).__name__}")
+        check_positive_integer("num_kinds", num_kinds)
+        if num_kinds > model.num_codes:
+            raise ValueError(
+                f"`num_kinds` is at most num_codes={model.num_codes}. "
+                f"Received: num_kinds={num_kinds}"
+            )
+        super().__init__(seed=seed, name=name)
+        self.model = model
+        self.num_kinds = num_kinds
+        self.tables = CodeTables(model.num_codes, num_kinds)
+        self.finish_init()
+
+    @property
+    def networks(self):
+        return {**self.model.networks, "tables": self.tables}
+
+    @property
+    def data_shape(self):
+        return self.model.data_shape
+
+    def compile(self):
+        """Does nothing, for there is no optimizer; lets code for all models run."""
+
+    def fit(self, x=None, y=None, *, value_range=None):
+        """Counts the codes of images.
+
+        Args:
+            x: As in `GenerativeModel.fit`; a dataset is read whole, once.
+            y: Not used.
+            value_range: As in `GenerativeModel.fit`.
+
+        Raises:
+            ValueError: The data does not fit the model, before any work.
+        """
+        samples, _ = gather_samples(self.model, x, y, value_range)
+        codebook = ops.convert_to_numpy(self.model.quantizer.codebook)
+        self.tables.count(self.model.encode(samples), codebook, self.seed)
+
+    def evaluate(
+        self, x=None, y=None, *, verbose="auto", return_dict=False, value_range=None
+    ):
+        """Error and size of images of the model's shape.
+
+        Args:
+            x: As in `fit`.
+            y: Not used.
+            verbose: Not used.
+            return_dict: Return a dict of the terms rather than a list.
+            value_range: As in `fit`.
+
+        Returns:
+            `mse`, of a value in [-1, 1] after rounding to grey levels, and
+            `bits_per_pixel`, headers included.
+        """
+        samples, _ = gather_samples(self.model, x, y, value_range)
+        if samples.dtype != np.uint8:
+            samples = np.clip(samples * 127.5 + 128.0, 0, 255).astype(np.uint8)
+        parts = [self.compress(image) for image in samples]
+        brought = np.stack([self.decompress(part) for part in parts]).astype(float)
+        height, width = self.data_shape[:2]
+        terms = {
+            "mse": float(np.square((brought - samples) / 127.5).mean()),
+            "bits_per_pixel": 8 * sum(map(len, parts)) / (len(parts) * height * width),
+        }
+        return terms if return_dict else list(terms.values())
+
+    def train_on_batch(self, x, y=None, return_dict=False):
+        """Not of this model: `fit` counts all codes at once."""
+        raise NotImplementedError(
+            "Frequencies are counted over all images at once: expected a call of `fit`."
+            " Received: one batch"
+        )
+
+    def test_on_batch(self, x, y=None, return_dict=False):
+        """Evaluates one batch; see `evaluate`."""
+        return self.evaluate(x, y, return_dict=return_dict)
+
+    def call(self, inputs, training=False):
+        """Reconstruction by the model, in the model domain."""
+        return self.model(inputs)
+
+    def compress(self, image):
+        """Codes one image.
+
+        Args:
+            image: uint8 (H, W, C) of any size up to 65,535 a side.
+
+        Returns:
+            bytes.
+
+        Raises:
+            TypeError: The image is not of uint8.
+            ValueError: It has another rank or number of channels.
+        """
+        image = np.asarray(image)
+        channels = self.data_shape[-1]
+        if image.dtype != np.uint8:
+            raise TypeError(f"Expected a uint8 image. Received: dtype={image.dtype}")
+        is_image = image.ndim == 3 and image.shape[2] == channels
+        if not is_image or not 0 < min(image.shape[:2]) <= max(image.shape) <= MAX_SIDE:
+            raise ValueError(
+                f"Expected an image (height, width, {channels}) with sides up to "
+                f"{MAX_SIDE}. Received: shape={image.shape}"
+            )
+        codes = self.model.encode(self._cut(image))
+        encoder = _coder().queue.RangeEncoder()
+        models = self._entropy_models()
+        contexts = self.tables.contexts(codes)
+        for code, context in zip(codes.ravel(), contexts.ravel(), strict=True):
+            encoder.encode(int(code), models[context])
+        coded = encoder.get_compressed().astype("<u4").tobytes()
+        height, width = image.shape[:2]
+        header = HEADER.pack(MAGIC, VERSION, height, width, self.digest)
+        return header + CHECKSUM.pack(zlib.crc32(header + coded)) + coded
+
+    def decompress(self, data, max_pixels=MAX_PIXELS):
+        """The image of some bytes.
+
+        Args:
+            data: bytes that `compress` of this codec has returned, on any backend.
+            max_pixels: Largest height x width to decode: a few bytes can announce a
+                large image.
+
+        Returns:
+            uint8 (H, W, C).
+
+        Raises:
+            TypeError: `data` is not bytes.
+            CodecError: They are damaged, cut off, or of another codec.
+        """
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"Expected bytes. Received: {type(data).__name__}")
+        data = bytes(data)
+        start = HEADER.size + CHECKSUM.size
+        if len(data) < start or data[:4] != MAGIC:
+            raise CodecError(
+                f"Expected bytes of ImageCodec.compress. Received: {len(data)} bytes "
+                f"that begin with {data[:4]!r}"
+            )
+        _, version, height, width, digest = HEADER.unpack_from(data)
+        (checksum,) = CHECKSUM.unpack_from(data, HEADER.size)
+        header, coded = data[: HEADER.size], data[start:]
+        if version != VERSION:
+            raise CodecError(f"Expected version {VERSION}. Received: {version}")
+        if digest != self.digest:
+            raise CodecError(
+                f"Expected an image of this codec, tables {self.digest:#010x}. "
+                f"Received: one of tables {digest:#010x}"
+            )
+        is_whole = len(coded) % 4 == 0 and zlib.crc32(header + coded) == checksum
+        if not is_whole or not height or not width:
+            raise CodecError(
+                "Expected a whole image. Received: bytes that are damaged or cut off"
+            )
+        if height * width > max_pixels:
+            raise CodecError(
+                f"Expected an image of at most max_pixels={max_pixels}. "
+                f"Received: one of {height} x {width} pixels"
+            )
+        try:
+            codes = self._decode(np.frombuffer(coded, "<u4"), height, width)
+        except (AssertionError, ValueError) as error:
+            raise CodecError(
+                f"Expected a whole image. Received: bytes that cannot be decoded, "
+                f"{error}"
+            ) from error
+        return self._join(self.model.decode_codes(codes), height, width)
+
+    @property
+    def digest(self):
+        """32 bits that tell codecs with other tables or another codebook apart."""
+        arrays = (
+            self.tables.kinds,
+            self.tables.frequencies,
+            self.model.quantizer.codebook,
+        )
+        value = 0
+        for array in arrays:
+            array = ops.convert_to_numpy(array)
+            content = array.astype(array.dtype.newbyteorder("<")).tobytes()
+            value = zlib.crc32(content, value)
+        return value
+
+    def _decode(self, words, height, width):
+        rows, columns = self.model.code_shape
+        num_tiles = int(np.prod(self._num_tiles(height, width)))
+        kinds = ops.convert_to_numpy(self.tables.kinds)
+        border = self.num_kinds
+        decoder = _coder().queue.RangeDecoder(words.astype(np.uint32))
+        models = self._entropy_models()
+        codes = np.zeros((num_tiles, rows, columns), np.int32)
+        for tile in codes:
+            above = [border] * columns
+            for row in range(rows):
+                left = border
+                for column in range(columns):
+                    context = left * (border + 1) + above[column]
+                    code = decoder.decode(models[context])
+                    tile[row, column] = code
+                    left = above[column] = int(kinds[code])
+        return codes
+
+    def _entropy_models(self):
+        frequencies = ops.convert_to_numpy(self.tables.frequencies)
+        categorical = _coder().model.Categorical
+        # Frequencies over 2^16 are exact in float32: the same on every machine.
+        return [
+            categorical((row / TOTAL).astype(np.float32), perfect=False)
+            for row in frequencies
+        ]
+
+    def _num_tiles(self, height, width):
+        tile_height, tile_width, _ = self.data_shape
+        return -(-height // tile_height), -(-width // tile_width)
+
+    def _cut(self, image):
+        """Tiles (N, h, w, C) of an image whose border is repeated to fill them."""
+        height, width, channels = self.data_shape
+        rows, columns = self._num_tiles(*image.shape[:2])
+        missing = rows * height - image.shape[0], columns * width - image.shape[1]
+        image = np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge")
+        tiles = image.reshape(rows, height, columns, width, channels)
+        return tiles.transpose(0, 2, 1, 3, 4).reshape(-1, height, width, channels)
+
+    def _join(self, tiles, height, width):
+        rows, columns = self._num_tiles(height, width)
+        tiles = tiles.reshape(rows, columns, *self.data_shape)
+        image = tiles.transpose(0, 2, 1, 3, 4)
+        image = image.reshape(-1, columns * self.data_shape[1], self.data_shape[2])
+        return image[:height, :width]
+
+    def get_config(self):
+        return {
+            "model": keras.saving.serialize_keras_object(self.model),
+            "num_kinds": self.num_kinds,
+            "seed": self.given_seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        config["model"] = keras.saving.deserialize_keras_object(
+            config["model"], custom_objects
+        )
+        return cls(**config)
+
+
+def _coder():
+    """The streams and models of constriction, imported when they are needed."""
+    try:
+        from constriction import stream
+    except ImportError as error:
+        raise ImportError(
+            "Compression needs the entropy coder constriction: expected "
+            "`pip install kerasgen[compression]`. Received: no such package"
+        ) from error
+    return stream

@@ -1,0 +1,194 @@
+"""`ImageCodec`: bytes that come back as the image, everywhere, or not at all."""
+
+import os
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgen
+from kerasgen.models import CodecError, ImageCodec, conv_vae, vq_vae
+from kerasgen.models.code_tables import TOTAL, CodeTables
+
+SHAPE = (8, 8, 1)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return kerasgen.datasets.load("digits", split="train[:600]").images
+
+
+@pytest.fixture(scope="module")
+def codec(digits):
+    keras.utils.set_random_seed(0)
+    model = vq_vae(SHAPE, 16, code_dim=4, filters=16, num_blocks=1, num_halvings=1)
+    model.compile(keras.optimizers.Adam(3e-3))
+    model.fit(digits, batch_size=32, epochs=4, verbose=0)
+    codec = ImageCodec(model, num_kinds=3, seed=0)
+    codec.fit(digits)
+    return codec
+
+
+def test_codes_come_back_exactly(codec, digits):
+    for image in digits[:20]:
+        data = codec.compress(image)
+        brought = codec.decompress(data)
+        assert brought.dtype == np.uint8
+        np.testing.assert_array_equal(brought, codec.model.reconstruct(image[None])[0])
+        np.testing.assert_array_equal(codec.decompress(bytearray(data)), brought)
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (1, 1), (5, 19), (24, 16)])
+def test_any_size_is_cut_into_tiles(codec, shape):
+    image = np.random.default_rng(0).integers(0, 256, (*shape, 1), "uint8")
+    brought = codec.decompress(codec.compress(image))
+    assert brought.shape == image.shape
+    height, width = min(8, shape[0]), min(8, shape[1])
+    tile = np.pad(
+        image[:height, :width], ((0, 8 - height), (0, 8 - width), (0, 0)), "edge"
+    )
+    expected = codec.model.reconstruct(tile[None])[0, :height, :width]
+    np.testing.assert_array_equal(brought[:height, :width], expected)
+
+
+def test_size_is_near_the_entropy_of_the_contexts(codec, digits):
+    codes = codec.model.encode(digits)
+    contexts = codec.tables.contexts(codes)
+    shares = keras.ops.convert_to_numpy(codec.tables.frequencies) / TOTAL
+    bits = -np.log2(shares[contexts, codes]).sum(axis=(1, 2))
+    # All digits as one picture: one header, one rest of a word.
+    picture = digits.reshape(20, 30, 8, 8, 1).transpose(0, 2, 1, 3, 4)
+    size = 8 * len(codec.compress(picture.reshape(160, 240, 1)))
+    assert bits.sum() <= size < 1.01 * bits.sum() + 8 * 21
+    # Neighbours tell something of a code.
+    marginal = np.bincount(codes.ravel(), minlength=16) / codes.size
+    plain = -np.log2(marginal[codes]).sum()
+    assert bits.sum() < 0.97 * plain
+    terms = codec.evaluate(digits[:10], return_dict=True)
+    sizes = [8 * len(codec.compress(image)) for image in digits[:10]]
+    assert terms["bits_per_pixel"] == pytest.approx(np.mean(sizes) / 64)
+
+
+def test_tables_are_positive_integers_of_one_sum(codec):
+    table = keras.ops.convert_to_numpy(codec.tables.frequencies)
+    assert table.dtype == np.int32 and table.min() >= 1
+    assert (table.sum(axis=1) == TOTAL).all()
+    assert table.shape == (16, 16)
+
+
+def test_contexts_by_hand():
+    tables = CodeTables(num_codes=3, num_kinds=2)
+    tables.kinds.assign(np.array([0, 1, 1], "int32"))
+    found = tables.contexts(np.array([[[0, 1], [2, 0]]]))
+    # left * 3 + above, 2 beyond the border.
+    np.testing.assert_array_equal(found, [[[8, 2], [6, 4]]])
+
+
+def test_every_flipped_bit_and_every_cut_is_found(codec, digits):
+    data = codec.compress(digits[3])
+    for position in range(len(data)):
+        for bit in (0, 7):
+            damaged = bytearray(data)
+            damaged[position] ^= 1 << bit
+            with pytest.raises(CodecError, match="Received: "):
+                codec.decompress(bytes(damaged))
+    for length in range(len(data)):
+        with pytest.raises(CodecError, match="Received: "):
+            codec.decompress(data[:length])
+    with pytest.raises(CodecError, match="Received: "):
+        codec.decompress(data + b"\0\0\0\0")
+
+
+def test_images_of_another_codec_are_told(codec, digits):
+    other = ImageCodec(codec.model, num_kinds=2, seed=0)
+    with pytest.raises(CodecError, match="of this codec, tables"):
+        other.decompress(codec.compress(digits[0]))
+
+
+def test_a_few_bytes_do_not_announce_gigabytes(codec):
+    data = codec.compress(np.zeros((64, 64, 1), "uint8"))
+    with pytest.raises(CodecError, match="64 x 64 pixels"):
+        codec.decompress(data, max_pixels=4095)
+
+
+def test_saving(codec, digits, tmp_path):
+    data = codec.compress(digits[0])
+    codec.save_to_preset(tmp_path / "mine", name="mine")
+    codec.save(tmp_path / "codec.keras")
+    for loaded in (
+        kerasgen.from_preset(tmp_path / "mine"),
+        keras.saving.load_model(tmp_path / "codec.keras"),
+    ):
+        assert loaded.compress(digits[0]) == data
+        np.testing.assert_array_equal(loaded.decompress(data), codec.decompress(data))
+
+
+SCRIPT = """
+import sys, numpy as np, kerasgen
+folder, verb = sys.argv[1:]
+codec = kerasgen.from_preset(folder + "/preset/")
+images = np.load(folder + "/images.npy")
+if verb == "write":
+    for index, image in enumerate(images):
+        open(f"{folder}/{kerasgen.backend.name}-{index}", "wb").write(
+            codec.compress(image)
+        )
+else:
+    import pathlib
+    found = {
+        path.name: codec.decompress(path.read_bytes())
+        for path in pathlib.Path(folder).glob("*-*")
+        if not path.suffix
+    }
+    np.savez(f"{folder}/read-{kerasgen.backend.name}.npz", **found)
+"""
+
+
+@pytest.mark.once
+def test_files_of_each_backend_decode_on_the_others(codec, digits, tmp_path):
+    codec.save_to_preset(tmp_path / "preset", name="mine")
+    np.save(tmp_path / "images.npy", digits[:3])
+    backends = ("tensorflow", "jax", "torch")
+    script = SCRIPT.replace(
+        "kerasgen.backend.name", "__import__('keras').config.backend()"
+    )
+    for verb in ("write", "read"):
+        for backend in backends:
+            subprocess.run(
+                [sys.executable, "-c", script, str(tmp_path), verb],
+                env={**os.environ, "KERAS_BACKEND": backend},
+                check=True,
+            )
+    found = {
+        backend: dict(np.load(tmp_path / f"read-{backend}.npz")) for backend in backends
+    }
+    assert {*found["jax"]} == {f"{b}-{i}" for b in backends for i in range(3)}
+    for name, image in found["torch"].items():
+        for backend in backends:
+            assert np.abs(found[backend][name].astype(int) - image).max() <= 1
+
+
+@pytest.mark.parametrize(
+    "image, error",
+    [
+        (np.zeros(SHAPE), TypeError),
+        (np.zeros((8, 8), "uint8"), ValueError),
+        (np.zeros((8, 8, 3), "uint8"), ValueError),
+        (np.zeros((0, 8, 1), "uint8"), ValueError),
+        (np.zeros((1, 70000, 1), "uint8"), ValueError),
+    ],
+)
+def test_bad_images(codec, image, error):
+    with pytest.raises(error, match="Received: "):
+        codec.compress(image)
+
+
+def test_bad_arguments(codec):
+    with pytest.raises(ValueError, match="Received: VAE"):
+        ImageCodec(conv_vae(SHAPE, filters=4))
+    with pytest.raises(ValueError, match="at most num_codes=16"):
+        ImageCodec(codec.model, num_kinds=17)
+    with pytest.raises(TypeError, match="Received: str"):
+        codec.decompress("text")
