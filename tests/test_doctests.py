@@ -30,6 +30,7 @@ def test_there_are_examples():
     assert len(EXAMPLES) > 40
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.name)
 def test_example(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -55,6 +55,7 @@ def test_probabilities_of_all_images_sum_to_one(image_shape):
     np.testing.assert_allclose(bits, -log_p[:64] / (9 * np.log(2)), rtol=1e-5)
 
 
+@pytest.mark.eager
 def test_training_lowers_the_loss_and_moves_every_weight():
     model, history, before = trained()
     assert history["bits_per_dim"][-1] < 0.6 * history["bits_per_dim"][0]

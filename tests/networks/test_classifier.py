@@ -15,6 +15,7 @@ def default():
     return classifier((28, 28, 1), num_classes=10)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize(
     "image_shape", [(8, 8, 1), (9, 13, 3), (28, 28, 1), (64, 64, 3), (128, 128, 3)]
 )

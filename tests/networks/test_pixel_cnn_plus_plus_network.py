@@ -63,6 +63,7 @@ def network(request):
     return make_network(request.param)
 
 
+@pytest.mark.eager
 def test_each_value_sees_all_before_it_and_none_else(network):
     """From the Jacobian: a sample of the batch for the parameters of each value."""
     shape = network.image_shape

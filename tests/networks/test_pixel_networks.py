@@ -77,12 +77,14 @@ def seen_by_each_value(network, num_draws=2):
     return seen
 
 
+@pytest.mark.eager
 def test_no_value_sees_itself_or_a_later_one(network):
     seen = seen_by_each_value(network)
     assert not np.triu(seen).any()
     assert seen.any()
 
 
+@pytest.mark.eager
 def test_gated_pixel_cnn_sees_all_that_is_before(shape):
     """No blind spot: 2 blocks of 3x3 after 5x5 reach over these images' rows."""
     network = GatedPixelCNNNetwork(
@@ -94,6 +96,7 @@ def test_gated_pixel_cnn_sees_all_that_is_before(shape):
     np.testing.assert_array_equal(seen, np.tril(np.ones((num, num), bool), -1))
 
 
+@pytest.mark.eager
 def test_pixel_cnn_has_the_blind_spot_of_its_masks():
     """With 3x3 masks no depth shows (row - r, column + s) for s > r."""
     shape = (6, 9, 1)

@@ -129,6 +129,7 @@ def test_states_follow_the_equations(make_layer, oracle):
     np.testing.assert_allclose(states, expected, atol=1e-5)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_value_sees_itself_or_a_later_one(cell):
     """Values in raster order, within a pixel in the order R, G, B."""
@@ -141,6 +142,7 @@ def test_no_value_sees_itself_or_a_later_one(cell):
         assert (np.diagonal(found, -back)[is_same_row] != 0).all()
 
 
+@pytest.mark.eager
 def test_row_lstm_sees_a_triangle_above():
     height, width = 5, 11
     network = make_network("row_lstm", (height, width, 1), num_layers=1)
@@ -154,6 +156,7 @@ def test_row_lstm_sees_a_triangle_above():
         np.testing.assert_array_equal(found[i, j] != 0, is_above | is_left)
 
 
+@pytest.mark.eager
 def test_diagonal_bilstm_sees_every_earlier_pixel():
     found = jacobian(make_network("diagonal_bilstm", (5, 6, 1), num_layers=1))
     np.testing.assert_array_equal(found != 0, np.tri(30, k=-1, dtype=bool))

@@ -29,6 +29,7 @@ STEPS_PER_EPOCH = 200
 BATCH_SIZE = 128
 NUM_SAMPLES = 2_500
 MINIMUM = 20
+RUNS_AT_ONCE = 20
 
 
 def run(group, name, dataset, seed, num_steps=NUM_STEPS):
@@ -113,17 +114,18 @@ def main():
     cache = tempfile.TemporaryDirectory()
     os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", cache.name)
     os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
-    with (
-        cache,
-        concurrent.futures.ProcessPoolExecutor(
-            options.workers, context, max_tasks_per_child=20
-        ) as pool,
-    ):
-        for key, result in pool.map(_run_and_name, tasks):
-            print(key, result, flush=True)
-            done[key] = result
-            if is_whole:
-                save_runs(PATH, done)
+    with cache:
+        # Fresh processes now and then, for compiled programs are never freed.
+        for start in range(0, len(tasks), RUNS_AT_ONCE):
+            with concurrent.futures.ProcessPoolExecutor(
+                options.workers, context
+            ) as pool:
+                part = tasks[start : start + RUNS_AT_ONCE]
+                for key, result in pool.map(_run_and_name, part):
+                    print(key, result, flush=True)
+                    done[key] = result
+                    if is_whole:
+                        save_runs(PATH, done)
     if is_whole and not options.only:
         PATH.with_suffix(".md").write_text(render(done))
 
