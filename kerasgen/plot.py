@@ -73,6 +73,31 @@ def image_grid(images, columns=None, padding=2, scale=1):
     return grid
 
 
+def pair_rows(images, brought, columns=16):
+    """Rows of images, each above the row of what was made of them.
+
+    Args:
+        images: uint8 (N, H, W, C), N a multiple of `columns` or less than it.
+        brought: Like `images`.
+        columns: Images in a row.
+
+    Returns:
+        uint8 (2 N, H, W, C), for `image_grid` with as many columns.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgen.plot import pair_rows
+    >>> x = np.zeros((4, 8, 8, 1), "uint8")
+    >>> pair_rows(x, x + 255, columns=2)[:, 0, 0, 0].tolist()
+    [0, 0, 255, 255, 0, 0, 255, 255]
+    """
+    columns = min(columns, len(images))
+    shape = (-1, 1, columns, *images.shape[1:])
+    rows = [np.reshape(part, shape) for part in (images, brought)]
+    return np.concatenate(rows, axis=1).reshape(-1, *images.shape[1:])
+
+
 def save_image_grid(path, images, columns=None, padding=2, scale=None):
     """Writes an image grid to a file, whole or not at all.
 

@@ -76,6 +76,11 @@ CARD_SCHEMA = {
         "versions": {"type": "object"},
         "extractor": {"type": "object", "required": ["name", "weights_sha256"]},
         "training_seconds": {"type": "number", "minimum": 0},
+        "pictures": {
+            "type": "object",
+            "propertyNames": {"pattern": "^[a-z0-9_]+[.]png$"},
+            "additionalProperties": {"type": "string"},
+        },
         "metrics": {
             "type": "object",
             "additionalProperties": {

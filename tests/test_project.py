@@ -46,6 +46,10 @@ LAYERS = [
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
+    "autoencoder_fashion_mnist",
+    "cvae_fashion_mnist",
+    "denoising_autoencoder_fashion_mnist",
+    "vq_vae_fashion_mnist",
     "gated_pixel_cnn_fashion_mnist",
     "gmm_fashion_mnist",
     "pixel_cnn_digits",

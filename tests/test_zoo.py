@@ -21,14 +21,15 @@ from kerasgen.locations import zoo_folder
 from kerasgen.metrics import Evaluator, accuracy
 from kerasgen.presets import list_presets, preset_card
 from training.extractor import extractor_card
-from training.publish import render_readme
+from training.publish import pictures_of, render_readme
 from training.recipe import load_recipe, resolve_parameters
 from training.scoring import NUM_SPREAD, SPREAD_SEEDS
 
 CARDS = {name: preset_card(name) for name in list_presets()}
-GENERATIVE = [n for n, card in CARDS.items() if card["family"] != "feature extractor"]
+GENERATIVE = [n for n, card in CARDS.items() if "samples.png" in pictures_of(card)]
+AUTOENCODERS = [n for n, card in CARDS.items() if card["family"] == "autoencoder"]
 VAES = [n for n in GENERATIVE if "test_elbo_nats" in CARDS[n]["metrics"]]
-EXTRACTORS = [n for n in CARDS if n not in GENERATIVE]
+EXTRACTORS = [n for n, c in CARDS.items() if c["family"] == "feature extractor"]
 BOUND = re.compile(r"test_log_likelihood_nats_(\d+)_samples")
 
 # Images of 28x28 pixels that a VAE is judged on here, in seconds rather than minutes.

@@ -46,6 +46,14 @@ NUM_COMPLETED, NUM_DRAWS = 5, 4
 class PixelRun(GenerativeRun):
     """A `GenerativeRun` whose pictures show completions too."""
 
+    @property
+    def captions(self):
+        return {
+            **super().captions,
+            "completions.png": "Test images, the same with their lower half hidden, "
+            f"and {NUM_DRAWS} completions of each, seed {SEED}, not selected",
+        }
+
     def save_pictures(self, folder):
         """Writes a grid of samples, and one of images completed from their top."""
         super().save_pictures(folder)
@@ -132,8 +140,6 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
             "dataset": p["dataset"],
             "split": p["split"],
             "extractor": extractor_card(extractor),
-            "completions": f"Test images, the same with their lower half hidden, and "
-            f"{NUM_DRAWS} completions of each, seed {SEED}, not selected",
         },
         fit_arguments={"validation_data": validation},
     )

@@ -15,13 +15,9 @@ from kerasgen.files import write_atomically
 from kerasgen.locations import zoo_folder
 from kerasgen.presets import NAME, list_presets, preset_card
 
-FILES = (
-    "config.json",
-    "model.weights.h5",
-    "card.json",
-    "samples.png",
-    "completions.png",
-)
+from .runs import samples_caption
+
+FILES = ("config.json", "model.weights.h5", "card.json")
 
 
 def publish(run_folder, zoo=None):
@@ -47,11 +43,20 @@ def publish(run_folder, zoo=None):
         )
     target = (zoo_folder() if zoo is None else Path(zoo)) / card["name"]
     target.mkdir(parents=True, exist_ok=True)
-    for name in FILES:
+    for name in (*FILES, *pictures_of(card)):
         if (preset / name).is_file():
             write_atomically(target / name, (preset / name).read_bytes())
     write_readme(target)
     return target
+
+
+def pictures_of(card):
+    """Pictures beside a card: dict of file name to caption."""
+    if "pictures" in card:
+        return card["pictures"]
+    # Cards of the first version name none.
+    is_extractor = card["family"] == "feature extractor"
+    return {} if is_extractor else {"samples.png": samples_caption("classes" in card)}
 
 
 def write_readme(folder):
@@ -70,24 +75,18 @@ def render_readme(card):
     Returns:
         Markdown.
     """
-    has_samples = card["family"] != "feature extractor"
+    pictures = pictures_of(card)
     lines = [f"# {card['name']}", "", f"{card['description']}.", ""]
     if card["paper"]:
         lines += [f"Paper: {card['paper']}.", ""]
-    if has_samples:
-        rows = ", the classes in order" if "classes" in card else ""
-        lines += [
-            f"100 samples, seed 0, not selected{rows}:",
-            "",
-            "![samples](samples.png)",
-            "",
-        ]
-    if "completions" in card:
-        lines += [f"{card['completions']}:", "", "![completions](completions.png)", ""]
+    for name, caption in pictures.items():
+        lines += [f"{caption}:", "", f"![{name.split('.')[0]}]({name})", ""]
     lines += ["```python", "import kerasgen", ""]
     lines += [f'model = kerasgen.from_preset("{card["name"]}")']
-    if has_samples:
+    if "samples.png" in pictures:
         lines += ["images = model.generate(16, seed=0)  # uint8"]
+    elif pictures:
+        lines += ["images = model.reconstruct(x)  # uint8, as x"]
     lines += ["```", "", *_render_metrics(card), ""]
     lines += [*_render_classes(card.get("classes", [])), "| how | |", "| --- | --- |"]
     lines += [f"| {key} | {value} |" for key, value in _facts(card) if value]

@@ -12,7 +12,7 @@ from kerasgen.presets import list_presets, preset_card
 README = Path(__file__).parent.parent / "README.md"
 START = "<!-- presets: made by training/readme_table.py -->"
 END = "<!-- end of presets -->"
-HEADLINE = re.compile(r"fid\d+k?_test|test_.*|class_agreement")
+HEADLINE = re.compile(r"fid\d+k?_test|(denoised_)?test_.*|class_agreement")
 # Builder, start of its presets' names or None, family, year, paper.
 MODELS = (
     (
@@ -107,11 +107,61 @@ MODELS = (
         "[Kingma and Welling](https://arxiv.org/abs/1312.6114)",
     ),
     (
+        "conv_vae, num_classes",
+        "cvae_",
+        "explicit, approximate, conditional",
+        2015,
+        "[Sohn et al.](https://papers.nips.cc/paper/2015/hash/"
+        "8d55a249e6baa5c06772297520da2051)",
+    ),
+    (
         "dense_vae",
         None,
         "explicit, approximate",
         2014,
         "[Kingma and Welling](https://arxiv.org/abs/1312.6114)",
+    ),
+    (
+        "IWAE",
+        None,
+        "explicit, approximate",
+        2016,
+        "[Burda et al.](https://arxiv.org/abs/1509.00519)",
+    ),
+    (
+        "conv_autoencoder",
+        "autoencoder_",
+        "autoencoder",
+        2006,
+        "[Hinton and Salakhutdinov](https://doi.org/10.1126/science.1127647)",
+    ),
+    (
+        "DenoisingAutoencoder",
+        "denoising_autoencoder_",
+        "autoencoder",
+        2008,
+        "[Vincent et al.](https://doi.org/10.1145/1390156.1390294)",
+    ),
+    (
+        "VQVAE",
+        "vq_vae_",
+        "autoencoder, discrete",
+        2017,
+        "[van den Oord et al.](https://arxiv.org/abs/1711.00937)",
+    ),
+    (
+        "AdversarialAutoencoder",
+        None,
+        "implicit",
+        2016,
+        "[Makhzani et al.](https://arxiv.org/abs/1511.05644)",
+    ),
+    (
+        "autorec",
+        None,
+        "autoencoder",
+        2015,
+        "[Sedhain et al.](https://doi.org/10.1145/2740908.2742726)",
     ),
 )
 

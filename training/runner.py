@@ -68,6 +68,7 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
         "parameters": parameters,
         **environment,
         "training_seconds": round(clock.seconds),
+        "pictures": run.captions,
     }
     preset = save_to_preset(run.model, folder / "preset", **card)
     run.save_pictures(preset)

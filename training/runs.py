@@ -36,6 +36,15 @@ class GenerativeRun:
     fit_arguments: dict = field(default_factory=dict)
     resumes: bool = True
 
+    @property
+    def captions(self):
+        """What `save_pictures` writes: dict of file name to caption."""
+        return {"samples.png": samples_caption(self.model.num_classes is not None)}
+
+    def watch(self, folder):
+        """A callback that draws what the model does after each epoch."""
+        return SampleGrid(folder)
+
     def fit(self, folder, epochs, callbacks, verbose):
         """Trains in a run folder; returns further fields of the card."""
         best = BestWeights(folder, self.score)
@@ -48,7 +57,7 @@ class GenerativeRun:
                 *self.callbacks,
                 best,
                 *callbacks,
-                SampleGrid(folder),
+                self.watch(folder),
                 *([Checkpoint(folder)] if self.resumes else []),
             ],
             **self.fit_arguments,
@@ -66,6 +75,12 @@ class GenerativeRun:
     def save_pictures(self, folder):
         """Writes samples.png."""
         save_samples(self.model, folder)
+
+
+def samples_caption(is_conditional):
+    """What samples.png shows."""
+    rows = ", the classes in order" if is_conditional else ""
+    return f"100 samples, seed 0, not selected{rows}"
 
 
 def save_samples(model, folder):
@@ -110,6 +125,8 @@ class ClassifierRun:
     def judge(self):
         """What the card says of the trained classifier."""
         return {"metrics": self.measure(self.model)}
+
+    captions = {}
 
     def save_pictures(self, folder):
         """A classifier has no samples."""

@@ -1,0 +1,59 @@
+"""Recipes of autoencoders: what they bring back, and what their cards say."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgen import from_preset
+from kerasgen.presets import preset_card
+from training.publish import pictures_of, publish, render_readme
+from training.runner import train
+
+pytestmark = pytest.mark.once
+METRICS = {
+    "autoencoder_fashion_mnist": {"latent_continuity", "latent_completeness"},
+    "vq_vae_fashion_mnist": {"test_code_perplexity"},
+}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_card_has_the_errors_of_training_and_test_images(name, tmp_path):
+    preset = train(name, tmp_path / "run", ["epochs=2"], quick=True, verbose=0)
+    card = preset_card(preset)
+    expected = {"test_psnr_db", "train_psnr_db"} | METRICS[name]
+    assert {*card["metrics"]} == expected
+    assert all(np.isfinite(m["value"]) for m in card["metrics"].values())
+    assert {*pictures_of(card)} == {"reconstructions.png"}
+    assert (tmp_path / "run" / "samples" / "epoch-0002.png").is_file()
+    page = render_readme(card)
+    assert "](reconstructions.png)" in page and "model.reconstruct(x)" in page
+    target = publish(tmp_path / "run", tmp_path / "zoo")
+    with Image.open(target / "reconstructions.png") as image:
+        assert image.size[0] > image.size[1]
+    assert from_preset(target).reconstruct(np.zeros((1, 8, 8, 1), "uint8")).any()
+
+
+def test_denoising_is_beside_the_noise_and_a_median_filter(tmp_path):
+    name = "denoising_autoencoder_fashion_mnist"
+    preset = train(name, tmp_path / "run", ["epochs=2"], quick=True, verbose=0)
+    metrics = preset_card(preset)["metrics"]
+    noisy, filtered, denoised = (
+        metrics[f"{kind}_test_psnr_db"]["value"]
+        for kind in ("noisy", "median_filtered", "denoised")
+    )
+    assert 5 < min(noisy, filtered, denoised) < 30
+    assert "Noisy test images" in render_readme(preset_card(preset))
+
+
+def test_a_conditional_vae_is_judged_by_class(tmp_path):
+    preset = train("cvae_fashion_mnist", tmp_path / "run", quick=True, verbose=0)
+    card = preset_card(preset)
+    assert len(card["classes"]) == 10
+    metrics = card["metrics"]
+    assert metrics["train_elbo_nats"]["value"] == pytest.approx(
+        metrics["test_elbo_nats"]["value"], rel=0.2
+    )
+    assert "given their labels" in metrics["test_elbo_nats"]["protocol"]
+    bound = metrics["test_log_likelihood_nats_10_samples"]["value"]
+    assert bound > metrics["test_elbo_nats"]["value"]
+    assert "samples.png" in pictures_of(card)
