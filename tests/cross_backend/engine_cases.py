@@ -11,16 +11,21 @@ from keras import layers, ops
 import kerasgen
 from kerasgen import losses
 from kerasgen.augmentation import DiffAugment
+from kerasgen.corruptions import SaltAndPepper
 from kerasgen.layers import Dropout
 from kerasgen.models import (
     GAN,
     GatedPixelCNN,
     GenerativeModel,
     ModeEnsembleGAN,
+    adversarial_autoencoder,
     conv_vae,
     dcgan,
+    dense_autoencoder,
+    dense_iwae,
     dense_vae,
     sngan,
+    vq_vae,
     wgan_gp,
 )
 from kerasgen.networks import dcgan_discriminator, dcgan_generator
@@ -107,6 +112,8 @@ def _draw(variable, rng):
         return 1.0 + 0.1 * np.abs(noise)
     if variable.name in ("bias", "beta", "moving_mean"):
         return 0.1 * noise
+    if variable.name == "codebook":
+        return 0.5 * noise
     if variable.name == "embeddings":
         return 0.2 * noise
     # A likelihood's scale: scalar.
@@ -219,6 +226,36 @@ def _gated_pixel_cnn(seed=SEED, ema_decay=0.3):
     )
 
 
+def _iwae():
+    return dense_iwae(
+        SHAPE, 4, (32,), num_importance_samples=3, num_classes=NUM_CLASSES, seed=SEED
+    )
+
+
+def _denoising_autoencoder():
+    corruption = SaltAndPepper(0.3)
+    return dense_autoencoder(
+        SHAPE, 4, (32,), likelihood="bernoulli", corruption=corruption, seed=SEED
+    )
+
+
+def _adversarial_autoencoder(loss="non_saturating"):
+    sizes = {"hidden": (32,), "discriminator_hidden": (16,)}
+    return adversarial_autoencoder(SHAPE, 4, **sizes, loss=loss, seed=SEED)
+
+
+def _vq_vae(commitment_weight=0.25):
+    return vq_vae(
+        SHAPE,
+        num_codes=8,
+        code_dim=4,
+        filters=6,
+        num_blocks=1,
+        commitment_weight=commitment_weight,
+        seed=SEED,
+    )
+
+
 CASES = {
     "dense_vae": _dense_vae,
     "conv_vae": _conv_vae,
@@ -229,9 +266,15 @@ CASES = {
     "options_gan": _options_gan,
     "mode_ensemble": _mode_ensemble,
     "gated_pixel_cnn": _gated_pixel_cnn,
+    "iwae": _iwae,
+    "denoising_autoencoder": _denoising_autoencoder,
+    "adversarial_autoencoder": _adversarial_autoencoder,
+    "vq_vae": _vq_vae,
 }
 # One rounding there decides all pixels that follow; tests/models compare its samples.
 WITHOUT_IMAGES = ("gated_pixel_cnn",)
+# They have no prior to draw from; what they bring back is compared.
+RECONSTRUCTED = ("denoising_autoencoder", "vq_vae")
 # Name of the mutant: the case it must not agree with, and its builder.
 MUTANTS = {
     "batch_norm_momentum": ("dcgan", _batch_norm_mutant),
@@ -247,6 +290,7 @@ MUTANTS = {
     ),
     "vae_seed": ("dense_vae", lambda: _dense_vae(seed=SEED + 1)),
     "vae_beta": ("dense_vae", lambda: _dense_vae(beta=1.51)),
+    "commitment_weight": ("vq_vae", lambda: _vq_vae(commitment_weight=0.26)),
 }
 LEARNING_RATES = {
     "dense_vae": 3e-4,
@@ -258,4 +302,8 @@ LEARNING_RATES = {
     "options_gan": 0.02,
     "mode_ensemble": 0.05,
     "gated_pixel_cnn": 1e-3,
+    "iwae": 3e-4,
+    "denoising_autoencoder": 3e-4,
+    "adversarial_autoencoder": 3e-4,
+    "vq_vae": 3e-4,
 }

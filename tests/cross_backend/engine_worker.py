@@ -46,12 +46,18 @@ class Snapshots(keras.callbacks.Callback):
 def train(name, model, learning_rate, jit_compile, results):
     """Ten SGD steps under `fit`, and samples of the same latents before and after."""
     cases.set_weights(model)
+    data = cases.images(cases.STEPS * model.batches_per_step * cases.BATCH_SIZE)
     has_images = name not in cases.WITHOUT_IMAGES
+
+    def draw():
+        if name in cases.RECONSTRUCTED:
+            return model.reconstruct(data[:8])
+        return model.generate(8, seed=7)
+
     if has_images:
-        results[f"{name}/images/start"] = model.generate(8, seed=7)
+        results[f"{name}/images/start"] = draw()
     optimizers = {player: cases.RecordingSGD(learning_rate) for player in model.players}
     model.compile_players(optimizers, jit_compile=jit_compile)
-    data = cases.images(cases.STEPS * model.batches_per_step * cases.BATCH_SIZE)
     labels = None
     if model.num_classes is not None:
         labels = np.arange(len(data)) % model.num_classes
@@ -70,7 +76,7 @@ def train(name, model, learning_rate, jit_compile, results):
     for term, value in terms.items():
         results[f"{name}/logs/val_{term}"] = np.asarray([value])
     if has_images:
-        results[f"{name}/images/last"] = model.generate(8, seed=7)
+        results[f"{name}/images/last"] = draw()
 
 
 def apply_given_gradients(name, optimizer, jit_compile, results):

@@ -30,6 +30,10 @@ CASES = (
     "options_gan",
     "mode_ensemble",
     "gated_pixel_cnn",
+    "iwae",
+    "denoising_autoencoder",
+    "adversarial_autoencoder",
+    "vq_vae",
 )
 # Name of the run: backend, jit_compile, whether mutants are trained too.
 RUNS = {
@@ -62,6 +66,7 @@ MUTANTS = {
     "historical_averaging": ("options_gan", {"last", "logs"}),
     "vae_seed": ("dense_vae", {"gradient", "first", "last", "logs"}),
     "vae_beta": ("dense_vae", {"gradient", "last", "logs"}),
+    "commitment_weight": ("vq_vae", {"gradient", "last", "logs"}),
 }
 
 
