@@ -31,11 +31,13 @@ from kerasgen import (  # noqa: E402
     techniques,
 )
 from kerasgen.discriminator_features import discriminator_features  # noqa: E402
+from kerasgen.encoder_transformer import EncoderTransformer  # noqa: E402
 from kerasgen.generative_classifier import GenerativeClassifier  # noqa: E402
 from kerasgen.presets import from_preset, list_presets  # noqa: E402
 from kerasgen.version import __version__  # noqa: E402
 
 __all__ = [
+    "EncoderTransformer",
     "GenerativeClassifier",
     "__version__",
     "adversarial_examples",

@@ -37,6 +37,7 @@ LAYERS = [
     {
         "adversarial_examples",
         "discriminator_features",
+        "encoder_transformer",
         "evaluation",
         "generative_classifier",
         "latent_space",

@@ -71,7 +71,7 @@ def train_kerasgen(seed, epochs):
 
 
 def train_pythae(seed, epochs):
-    """Trains by pythae's trainer; returns its weights in a kerasgen VAE, and seconds."""
+    """Trains by pythae; returns its weights in a kerasgen VAE, and the seconds."""
     import logging
 
     import torch

@@ -1,0 +1,105 @@
+"""An encoder as a step of a scikit-learn pipeline."""
+
+import keras
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from kerasgen.models.autoencoding_model import AutoencodingModel
+from kerasgen.models.base import GenerativeModel
+
+
+class EncoderTransformer(keras.wrappers.SKLearnTransformer):
+    """Reduces samples to the codes of an autoencoder, under scikit-learn's verbs.
+
+    Unlike Keras's own wrapper it needs no `y`, takes images as they are, and
+    transforms to codes, not to what the model predicts.
+
+    Args:
+        model: Compiled model with an encoder to vectors, such as `VAE` or
+            `Autoencoder`, a copy of which is trained anew by each `fit`; or a function
+            of `X` and `y` that returns one.
+        warm_start: Whether the first `fit` trains the model given and later ones go on
+            with it.
+        model_kwargs: Dict of further arguments of that function.
+        fit_kwargs: Dict of arguments of the model's `fit`, such as epochs.
+
+    Attributes:
+        model_: The fitted model.
+        history_: Its `keras.callbacks.History`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.pipeline import make_pipeline
+    >>> import kerasgen
+    >>> data = kerasgen.datasets.load("digits", split="train[:100]")
+    >>> model = kerasgen.models.dense_autoencoder((8, 8, 1), 2, hidden=(8,))
+    >>> model.compile("adam")
+    >>> encoder = kerasgen.EncoderTransformer(model, fit_kwargs={"verbose": 0})
+    >>> pipeline = make_pipeline(encoder, KNeighborsClassifier())
+    >>> pipeline.fit(data.images, data.labels).predict(data.images[:3]).shape
+    (3,)
+    """
+
+    def fit(self, X, y=None, **kwargs):
+        """Trains the model.
+
+        Args:
+            X: uint8 or float samples (N, ...), as the model's `fit` takes them.
+            y: Labels, where the model is conditional; otherwise not used.
+            **kwargs: Arguments of the model's `fit`, before those of `fit_kwargs`.
+
+        Returns:
+            self.
+
+        Raises:
+            ValueError: The model has no encoder to vectors, or is not compiled.
+        """
+        X = np.asarray(X)
+        model = self._get_model(X, y)
+        if not isinstance(model, AutoencodingModel) or not model.compiled:
+            raise ValueError(
+                "Expected a compiled model with an encoder to vectors, such as VAE. "
+                f"Received: {type(model).__name__}, "
+                f"compiled={getattr(model, 'compiled', False)}"
+            )
+        labels = y if model.num_classes is not None else None
+        given = {**(self.fit_kwargs or {}), **kwargs}
+        self.history_ = model.fit(X, labels, **given)
+        self.model_ = model
+        return self
+
+    def transform(self, X):
+        """Codes of samples.
+
+        Args:
+            X: As in `fit`.
+
+        Returns:
+            float32 (N, latent_dim).
+        """
+        check_is_fitted(self, "model_")
+        return self.model_.encode(np.asarray(X))
+
+    def inverse_transform(self, X):
+        """Samples of codes.
+
+        Args:
+            X: float (N, latent_dim).
+
+        Returns:
+            uint8 (N, H, W, C), or float32 for vectors.
+        """
+        check_is_fitted(self, "model_")
+        return self.model_.decode_path(np.asarray(X, np.float32))
+
+    def _get_model(self, X, y):
+        if not isinstance(self.model, GenerativeModel):
+            return self.model(X=X, y=y, **(self.model_kwargs or {}))
+        if self.warm_start:
+            return getattr(self, "model_", self.model)
+        copy = type(self.model).from_config(self.model.get_config())
+        if self.model.compiled:
+            copy.compile_from_config(self.model.get_compile_config())
+        return copy
