@@ -64,7 +64,7 @@ class LinearGaussian:
     coordinates, as the encoder's has.
     """
 
-    def __init__(self, is_exact):
+    def __init__(self, is_exact, num_samples=64):
         rng = np.random.default_rng(0)
         rotation = np.linalg.qr(rng.standard_normal((4, 4)))[0]
         self.kernel = np.array([[1.5], [0.7]]) * rotation[:2]
@@ -82,8 +82,8 @@ class LinearGaussian:
         decoder.set_weights([self.kernel, self.bias])
         self.vae = VAE(encoder, decoder, Gaussian("fixed", NOISE_VARIANCE), seed=3)
         self.vae.compile("sgd")
-        latents = rng.standard_normal((64, 2))
-        noise = np.sqrt(NOISE_VARIANCE) * rng.standard_normal((64, 4))
+        latents = rng.standard_normal((num_samples, 2))
+        noise = np.sqrt(NOISE_VARIANCE) * rng.standard_normal((num_samples, 4))
         self.x = (latents @ self.kernel + self.bias + noise).astype("float32")
         self.mean = (self.x - self.bias) @ weights
 
@@ -158,6 +158,34 @@ def test_elbo_against_its_closed_form():
     # One draw at a time, the importance-weighted bound is the ELBO.
     one = linear.vae.log_likelihood(linear.x, 1, seed=5)
     np.testing.assert_array_equal(one, linear.vae.elbo(linear.x, 1, seed=5))
+
+
+@pytest.mark.eager
+def test_an_encoder_half_as_wide_again_is_its_divergence_short():
+    """Of the exact posterior's means and 1.5 times its standard deviations.
+
+    log p(x) - ELBO is KL(q(z | x) || p(z | x)), d (s^2 - 1 - log s^2) / 2 for every x:
+    0.439 nats for d=2; the bound of 5,000 draws is tight.
+    """
+    linear = LinearGaussian(is_exact=True, num_samples=1000)
+    widths = linear.log_var + 2 * np.log(1.5)
+    kernel, bias = linear.vae.encoder.get_weights()
+    bias[2:] = widths
+    linear.vae.encoder.set_weights([kernel, bias])
+    expected = 2 * (1.5**2 - 1 - np.log(1.5**2)) / 2
+    assert expected == pytest.approx(0.439, abs=5e-4)
+    exact = linear.log_prob()
+    posterior = linear.log_var
+    kl = 0.5 * (np.exp(widths - posterior) - 1 - (widths - posterior)).sum()
+    assert kl == pytest.approx(expected)
+    for seed in range(3):
+        one = linear.vae.log_likelihood(linear.x, 1, seed)
+        # One draw of each of 1,000 samples: 0.04 nats of noise.
+        assert (exact - one).mean() == pytest.approx(kl, abs=0.16)
+        many = linear.vae.elbo(linear.x, 200, seed)
+        assert (exact - many).mean() == pytest.approx(kl, abs=0.02)
+        tight = linear.vae.log_likelihood(linear.x, 5000, seed)
+        assert abs((exact - tight).mean()) < 0.01
 
 
 def test_loss_at_beta_one_is_the_negative_elbo():
