@@ -1,8 +1,8 @@
 """What a latent space holds: grids, traversals, attributes, and how good it is.
 
 Functions of a trained model with an encoder and a decoder of vectors (`VAE`,
-`Autoencoder`, `AdversarialAutoencoder` and their kin); images that they return are for
-`kerasgen.plot.save_image_grid`.
+`Autoencoder`, `AdversarialAutoencoder` and their kin); the images that they return are
+drawn by `kerasgen.plot.save_image_grid` as they are.
 """
 
 from typing import NamedTuple

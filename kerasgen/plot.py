@@ -31,8 +31,10 @@ def image_grid(images, columns=None, padding=2, scale=1):
     """Lays images out row by row on a white sheet.
 
     Args:
-        images: uint8 array (N, H, W, C) in [0, 255], C 1 or 3, N at least 1.
-        columns: Images in one row. `None` makes the grid as square as possible.
+        images: uint8 array (N, H, W, C) in [0, 255], C 1 or 3, N at least 1; or
+            (rows, columns, H, W, C), such as paths through a latent space.
+        columns: Images in one row. `None` makes the grid as square as possible, or
+            takes the columns of the array.
         padding: Pixels of the sheet between images and around them.
         scale: Integer by which each image is enlarged, nearest neighbour.
 
@@ -51,7 +53,7 @@ def image_grid(images, columns=None, padding=2, scale=1):
     >>> image_grid(digits, padding=2, scale=4).shape
     (138, 138, 1)
     """
-    images = _check_images(images)
+    images, columns = _flatten_rows(images, columns)
     num, height, width, channels = images.shape
     if columns is None:
         columns = math.ceil(math.sqrt(num))
@@ -107,8 +109,10 @@ def save_image_grid(path, images, columns=None, padding=2, scale=None):
     Args:
         path: File name in an existing folder; its suffix (`.png`, `.jpg`, ...) says
             the format.
-        images: uint8 array (N, H, W, C) in [0, 255], C 1 or 3, N at least 1.
-        columns: Images in one row. `None` makes the grid as square as possible.
+        images: uint8 array (N, H, W, C) in [0, 255], C 1 or 3, N at least 1; or
+            (rows, columns, H, W, C), such as paths through a latent space.
+        columns: Images in one row. `None` makes the grid as square as possible, or
+            takes the columns of the array.
         padding: Pixels of the sheet between images and around them.
         scale: Integer by which each image is enlarged, nearest neighbour. `None` takes
             the smallest that makes an image's shorter side at least 48 pixels.
@@ -134,7 +138,7 @@ def save_image_grid(path, images, columns=None, padding=2, scale=None):
     """
     path = pathlib.Path(path)
     file_format = _file_format(path)
-    images = _check_images(images)
+    images, columns = _flatten_rows(images, columns)
     if scale is None:
         scale = math.ceil(_LEGIBLE_SIDE / min(images.shape[1:3]))
     grid = image_grid(images, columns, padding, scale)
@@ -221,6 +225,15 @@ def save_health(path, history):
     write_atomically(pathlib.Path(path), buffer.getvalue())
 
 
+def _flatten_rows(images, columns):
+    """Checked images (N, H, W, C), and the columns that rows of them have."""
+    images = np.asarray(images)
+    if images.ndim == 5:
+        columns = images.shape[1] if columns is None else columns
+        images = images.reshape(-1, *images.shape[2:])
+    return _check_images(images), columns
+
+
 def _check_images(images):
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -230,8 +243,8 @@ def _check_images(images):
         )
     if images.ndim != 4 or images.shape[-1] not in (1, 3) or 0 in images.shape:
         raise ValueError(
-            "images must have shape (N, H, W, C) with C 1 or 3 and no axis of length "
-            f"0. Received: shape={images.shape}"
+            "images must have shape (N, H, W, C), or (rows, columns, H, W, C), with C "
+            f"1 or 3 and no axis of length 0. Received: shape={images.shape}"
         )
     return images
 

@@ -127,3 +127,11 @@ def test_pairs_of_other_shapes_are_refused(tmp_path):
     with pytest.raises(ValueError, match="equal shapes. Received"):
         save_pairs(tmp_path / "a.png", images, images[:3])
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_of_images_keep_their_columns(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (2, 3, 8, 8, 1), "uint8")
+    flat = image_grid(images.reshape(6, 8, 8, 1), columns=3)
+    np.testing.assert_array_equal(image_grid(images), flat)
+    path = save_image_grid(tmp_path / "rows.png", images, scale=1)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), flat[..., 0])

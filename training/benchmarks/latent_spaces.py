@@ -122,14 +122,12 @@ def draw_pictures():
         paths = [model.interpolate(*ends, 10, mode) for mode in ("linear", "spherical")]
         plot.save_image_grid(
             RESULTS / f"latent_spaces_{method.lower()}_interpolation.png",
-            np.concatenate(paths, axis=1).reshape(-1, *model.data_shape),
-            columns=20,
+            np.concatenate(paths, axis=1),
         )
         images = latent_space.traverse(model, test.images[0])
         plot.save_image_grid(
             RESULTS / f"latent_spaces_{method.lower()}_traversal.png",
-            images.reshape(-1, *model.data_shape),
-            columns=images.shape[1],
+            images,
         )
     keras.utils.set_random_seed(0)
     plane = models.dense_vae(train.image_shape, latent_dim=2, seed=0)
@@ -138,8 +136,7 @@ def draw_pictures():
     grid = latent_space.manifold_grid(plane, 16)
     plot.save_image_grid(
         RESULTS / "latent_spaces_manifold.png",
-        grid.reshape(-1, *train.image_shape),
-        columns=16,
+        grid,
         padding=0,
     )
 
