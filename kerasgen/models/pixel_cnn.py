@@ -84,6 +84,8 @@ class GatedPixelCNN(AutoregressiveModel):
         kernel_size: Odd size of the layers' kernels.
         first_kernel_size: Odd size of the first layer's.
         num_classes: Number of classes; None for an unconditional model.
+        one_hot: Whether the network reads a value as one of the levels and not as a
+            number: for levels without an order, such as the codes of a `VQVAE`.
         ema_decay: See `AutoregressiveModel`.
         seed: See `GenerativeModel`.
         name: Name of the model.
@@ -111,6 +113,7 @@ class GatedPixelCNN(AutoregressiveModel):
         kernel_size=3,
         first_kernel_size=7,
         num_classes=None,
+        one_hot=False,
         ema_decay=None,
         seed=None,
         name=None,
@@ -127,6 +130,7 @@ class GatedPixelCNN(AutoregressiveModel):
             "kernel_size": kernel_size,
             "first_kernel_size": first_kernel_size,
             "num_classes": num_classes,
+            "one_hot": one_hot,
         }
         network = GatedPixelCNNNetwork(
             num_parameters=distribution.num_parameters,

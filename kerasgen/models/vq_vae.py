@@ -28,7 +28,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
     Codes are drawn by a prior that is trained apart, an autoregressive model over grids
     of codes as images of `num_codes` levels:
 
-        prior = GatedPixelCNN((7, 7, 1), num_levels=vqvae.num_codes)
+        prior = GatedPixelCNN((7, 7, 1), vqvae.num_codes, one_hot=True)
         prior.fit(vqvae.code_images(x), epochs=10)
         vqvae.set_prior(prior)
         vqvae.generate(16)

@@ -5,6 +5,7 @@ from keras import layers, ops
 
 from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in
+from kerasgen.pixel_distributions import unit_to_levels
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -27,6 +28,8 @@ class GatedPixelCNNNetwork(PixelNetwork):
         kernel_size: Odd size of the layers' kernels.
         first_kernel_size: Odd size of the first layer's.
         num_classes: Number of classes, or None.
+        one_hot: Whether a value is read as one of `num_parameters` levels, as a vector
+            of zeros and a one, and not as a number.
         **kwargs: Of `keras.layers.Layer`.
 
     Reference: van den Oord et al. 2016, "Conditional Image Generation with PixelCNN
@@ -42,9 +45,11 @@ class GatedPixelCNNNetwork(PixelNetwork):
         kernel_size=3,
         first_kernel_size=7,
         num_classes=None,
+        one_hot=False,
         **kwargs,
     ):
         super().__init__(image_shape, num_parameters, num_classes, **kwargs)
+        self.one_hot = one_hot
         self.num_blocks = num_blocks
         self.filters = filters
         self.kernel_size = kernel_size
@@ -69,7 +74,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
             input_shape: Not used.
         """
         for index, gate in enumerate(self.gates):
-            depth = self.filters if index else self.channels
+            depth = self.filters if index else self.input_depth
             gate.build((None, None, None, depth))
         for layer in self.head:
             layer.build((None, self.filters))
@@ -77,7 +82,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
 
     def call(self, x, labels=None):
         """Parameters of every pixel; see `PixelNetwork`."""
-        vertical = horizontal = ops.cast(x, self.compute_dtype)
+        vertical = horizontal = self._read(x)
         for gate in self.gates:
             vertical, horizontal = gate(vertical, horizontal, labels)
         return self._head(horizontal)
@@ -85,7 +90,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
     def begin(self, batch_size, labels=None):
         """The state above the first row."""
         width = self.image_shape[1]
-        depths = [self.channels] + [self.filters] * self.num_blocks
+        depths = [self.input_depth] + [self.filters] * self.num_blocks
         return {
             "above": [
                 self.zeros(batch_size, gate.rows_above, width, depth)
@@ -114,7 +119,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
 
     def pixel(self, state, context, values):
         """Runs the horizontal stack at one pixel."""
-        horizontal, inputs = ops.cast(values, self.compute_dtype), []
+        horizontal, inputs = self._read(values), []
         for gate, left, row in zip(self.gates, state["left"], context, strict=True):
             inputs.append(horizontal)
             horizontal = gate.run_pixel(left, horizontal, row)
@@ -122,15 +127,28 @@ class GatedPixelCNNNetwork(PixelNetwork):
 
     def end_pixel(self, state, column, values, features):
         """Moves the windows of the horizontal stack on by one pixel."""
-        inputs = [ops.cast(values, self.compute_dtype), *features]
+        inputs = [self._read(values), *features]
         left = [shift_in(*pair) for pair in zip(state["left"], inputs, strict=True)]
         return {**state, "left": left}
 
     def end_row(self, state, values):
         """Takes the finished row into what is above."""
         first, *rest = state["above"]
-        values = ops.cast(values, self.compute_dtype)
-        return {**state, "above": [shift_in(first, values), *rest]}
+        above = shift_in(first, self._read(values))
+        return {**state, "above": [above, *rest]}
+
+    @property
+    def input_depth(self):
+        """Numbers that a pixel's values are read as."""
+        return self.channels * (self.num_parameters if self.one_hot else 1)
+
+    def _read(self, values):
+        """Values (..., C) in the model domain as (..., input_depth)."""
+        if not self.one_hot:
+            return ops.cast(values, self.compute_dtype)
+        levels = unit_to_levels(values, self.num_parameters)
+        rows = ops.one_hot(levels, self.num_parameters, dtype=self.compute_dtype)
+        return ops.reshape(rows, (*ops.shape(values)[:-1], self.input_depth))
 
     def get_config(self):
         return {
@@ -139,6 +157,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "first_kernel_size": self.first_kernel_size,
+            "one_hot": self.one_hot,
         }
 
     def _head(self, x):

@@ -168,3 +168,38 @@ def test_config_builds_the_same_network(network):
     np.testing.assert_array_equal(
         *(ops.convert_to_numpy(net(x, labels_of(network))) for net in (network, copy))
     )
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("name", SHAPES)
+def test_levels_read_as_kinds_keep_the_order_of_pixels(name):
+    """A value that is changed moves later parameters and no others."""
+    shape = SHAPES[name]
+    network = randomize(
+        GatedPixelCNNNetwork(
+            shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5, one_hot=True
+        )
+    )
+    num = int(np.prod(shape))
+    rng = np.random.default_rng(2)
+    levels = np.repeat(rng.integers(LEVELS, size=(1, num)), num + 1, axis=0)
+    changed = np.arange(num)
+    levels[changed, changed] = (levels[changed, changed] + 1) % LEVELS
+    x = (levels * 2 / (LEVELS - 1) - 1).astype("float32").reshape(-1, *shape)
+    found = ops.convert_to_numpy(network(x)).reshape(num + 1, num, LEVELS)
+    moved = np.abs(found[:-1] - found[-1]).max(axis=-1) > 1e-6
+    assert not np.tril(moved).any()
+    assert moved[:-1].any(axis=1).all()
+    uniform = rng.uniform(size=(3, *shape)).astype("float32")
+    arguments = Categorical(LEVELS), ops.convert_to_tensor(uniform), np.float32(1)
+    drawn, naive = (
+        ops.convert_to_numpy(sample(network, *arguments))
+        for sample in (sample_pixels, sample_naively)
+    )
+    np.testing.assert_array_equal(drawn, naive)
+    copy = type(network).from_config(network.get_config())
+    copy.build()
+    copy.set_weights(network.get_weights())
+    expected = found[:2].reshape(2, *shape, LEVELS)
+    again = ops.convert_to_numpy(copy(x[:2]))
+    np.testing.assert_allclose(again, expected, atol=1e-4)

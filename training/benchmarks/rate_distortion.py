@@ -1,0 +1,167 @@
+"""Compression by VQ-VAEs beside JPEG and WebP, on tiles of photographs.
+
+    KERAS_BACKEND=torch python -m training.benchmarks.rate_distortion
+
+scikit-learn's two sample photographs, 640 x 427. Trained on 128-pixel tiles of one,
+china.jpg, at 1, 1/2 and 1/3 of its size, cut at random and mirrored, 2,000 steps of 8;
+judged on the 15 whole tiles of the other, flower.jpg. VQ-VAEs of 64 filters with codes
+for 4 x 4 and for 8 x 8 pixels; `ImageCodec` counts codes on tiles of the training
+photograph. JPEG and WebP are Pillow's, over their qualities. Bits a pixel are those of
+whole files, headers included; PSNR and SSIM are means over the tiles. The table lands
+in results/rate_distortion.md, pictures beside it.
+"""
+
+import io
+
+import keras
+import numpy as np
+from PIL import Image
+from sklearn.datasets import load_sample_images
+
+from kerasgen import models, plot
+from kerasgen.metrics import psnr, ssim
+
+from .kept_runs import RESULTS, complete_runs
+
+PATH = RESULTS / "rate_distortion.json"
+SIDE = 128
+STEPS, BATCH_SIZE = 2000, 8
+# Name: num_halvings, num_codes.
+CODECS = {
+    "VQ-VAE, 8 x 8, 64 codes": (3, 64),
+    "VQ-VAE, 8 x 8, 256 codes": (3, 256),
+    "VQ-VAE, 4 x 4, 64 codes": (2, 64),
+    "VQ-VAE, 4 x 4, 256 codes": (2, 256),
+}
+QUALITIES = (1, 2, 5, 10, 20, 30, 50)
+
+
+def photographs():
+    """(training photograph, tiles of the other), uint8."""
+    china, flower = load_sample_images().images
+    rows, columns = (size // SIDE for size in flower.shape[:2])
+    tiles = flower[: rows * SIDE, : columns * SIDE]
+    tiles = tiles.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 1, 3, 4)
+    return china, tiles.reshape(-1, SIDE, SIDE, 3)
+
+
+def random_tiles(photograph, num, seed):
+    """Tiles cut at random from a photograph at three sizes, some mirrored."""
+    rng = np.random.default_rng(seed)
+    height, width = photograph.shape[:2]
+    image = Image.fromarray(photograph)
+    sizes = [
+        np.asarray(image.resize((width // n, height // n), Image.Resampling.BOX))
+        for n in (1, 2, 3)
+    ]
+    tiles = []
+    for _ in range(num):
+        source = sizes[rng.integers(len(sizes))]
+        top, left = (rng.integers(size - SIDE + 1) for size in source.shape[:2])
+        tile = source[top : top + SIDE, left : left + SIDE]
+        tiles.append(tile[:, ::-1] if rng.uniform() < 0.5 else tile)
+    return np.stack(tiles)
+
+
+def make_codec(num_halvings, num_codes):
+    """A trained `ImageCodec`."""
+    china, _ = photographs()
+    tiles = random_tiles(china, STEPS * BATCH_SIZE // 8, seed=0)
+    keras.utils.set_random_seed(0)
+    model = models.vq_vae(
+        (SIDE, SIDE, 3),
+        num_codes,
+        code_dim=16,
+        filters=64,
+        num_halvings=num_halvings,
+        seed=0,
+    )
+    schedule = keras.optimizers.schedules.CosineDecay(1e-3, STEPS, alpha=0.02)
+    model.compile(keras.optimizers.Adam(schedule))
+    model.fit(tiles, batch_size=BATCH_SIZE, epochs=8, verbose=0)
+    codec = models.ImageCodec(model, num_kinds=8, seed=0)
+    codec.fit(tiles)
+    return codec
+
+
+def judge(tiles, brought, sizes):
+    """Rate and distortion of tiles."""
+    return {
+        "bits_per_pixel": round(8 * float(np.mean(sizes)) / SIDE**2, 4),
+        "psnr_db": round(float(psnr(brought, tiles).mean()), 2),
+        "ssim": round(float(ssim(brought, tiles).mean()), 4),
+    }
+
+
+def run_codec(name):
+    """Trains and judges one of `CODECS`; writes its tiles beside the originals."""
+    codec = make_codec(*CODECS[name])
+    _, tiles = photographs()
+    files = [codec.compress(tile) for tile in tiles]
+    brought = np.stack([codec.decompress(file) for file in files])
+    slug = name.lower().replace(", ", "_").replace(" ", "")
+    plot.save_image_grid(
+        RESULTS / f"rate_distortion_{slug}.png",
+        plot.pair_rows(tiles, brought, columns=5),
+        columns=5,
+        scale=1,
+    )
+    return judge(tiles, brought, [len(file) for file in files])
+
+
+def run_pillow(file_format, quality):
+    """Judges one of Pillow's formats at one quality."""
+    _, tiles = photographs()
+    brought, sizes = [], []
+    for tile in tiles:
+        buffer = io.BytesIO()
+        Image.fromarray(tile).save(buffer, file_format, quality=quality)
+        sizes.append(buffer.getbuffer().nbytes)
+        brought.append(np.asarray(Image.open(buffer).convert("RGB")))
+    return judge(tiles, np.stack(brought), sizes)
+
+
+def run(kind, *arguments):
+    """One row of the table."""
+    return run_codec(*arguments) if kind == "codec" else run_pillow(*arguments)
+
+
+def main():
+    """Trains what is missing and writes the table."""
+    tasks = {
+        f"{file_format}, quality {quality}": ("pillow", file_format, quality)
+        for file_format in ("JPEG", "WebP")
+        for quality in QUALITIES
+    }
+    tasks |= {name: ("codec", name) for name in CODECS}
+    PATH.with_suffix(".md").write_text(render(complete_runs(PATH, tasks, run)))
+
+
+def render(done):
+    """The table in Markdown, by rate.
+
+    Args:
+        done: Content of rate_distortion.json.
+    """
+    lines = [
+        "# Rate and distortion",
+        "",
+        "`KERAS_BACKEND=torch python -m training.benchmarks.rate_distortion`",
+        "",
+        __doc__.split("\n\n")[2].replace("\n", " "),
+        "",
+        "| codec | bits a pixel | PSNR, dB | SSIM |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name, row in sorted(done.items(), key=lambda item: item[1]["bits_per_pixel"]):
+        cells = [row["bits_per_pixel"], row["psnr_db"], row["ssim"]]
+        lines.append(f"| {name} | {' | '.join(map(str, cells))} |")
+    for name in CODECS:
+        slug = name.lower().replace(", ", "_").replace(" ", "")
+        lines += ["", f"{name}, tiles above what comes back:", ""]
+        lines.append(f"![{name}](rate_distortion_{slug}.png)")
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
