@@ -114,3 +114,15 @@ def test_a_model_of_one_s_own_has_every_verb(tiny_gan, tmp_path):
     kerasgen.presets.save_to_preset(model, tmp_path / "preset")
     again = kerasgen.from_preset(tmp_path / "preset")
     np.testing.assert_array_equal(again.generate(5, seed=0), samples)
+
+
+@pytest.mark.eager
+def test_autoencoders():
+    blocks = (code("Train", index) for index in range(2, 9))
+    block = next(block for block in blocks if "LatentGMM" in block)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 256, (24, 28, 28, 1), "uint8")
+    scope = {"kerasgen": kerasgen, "x": x, "labels": np.arange(24) % 10}
+    keras.utils.set_random_seed(0)
+    exec(block.replace("num_samples=500", "num_samples=10"), scope)
+    assert scope["sampler"].generate(3, seed=0).shape == (3, 28, 28, 1)
