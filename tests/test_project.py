@@ -55,7 +55,6 @@ UNTRAINED = {
     "gmm_fashion_mnist",
     "pixel_cnn_digits",
     "pixel_rnn_digits",
-    "wgan_gp_fashion_mnist",
 }
 # base calls presets and export by the one allowed lazy import.
 LAZY = {("models/base.py", "presets"), ("models/base.py", "export")}
