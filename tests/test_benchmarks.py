@@ -22,12 +22,19 @@ RESULTS = BENCHMARKS / "results"
 # Benchmarks that are still to be run.
 UNMEASURED = {
     "adversarial_examples",
+    "dimensionality_reduction",
     "discriminator_features",
+    "generative_classifiers",
     "image_techniques",
+    "latent_spaces",
+    "likelihood_bounds",
     "mode_coverage",
     "pixel_sampling",
     "pixel_training",
+    "rate_distortion",
+    "recommendation",
     "toolbox",
+    "vae_vs_pythae",
 }
 
 
@@ -128,6 +135,7 @@ NOT_ADVERSARIAL = {
     "MaskedConv2D",
     "MaskedDense",
     "ReferenceBatch",
+    "VectorQuantizer",
 }
 
 
