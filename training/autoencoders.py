@@ -76,7 +76,7 @@ def compile_model(p, model, data):
     model.compile(keras.optimizers.Adam(schedule))
 
 
-def reconstruction_run(p, model, description, paper, measure=None):
+def reconstruction_run(p, model, description, paper, measure=None, kind=None):
     """The run of a model that is judged by what it brings back.
 
     Args:
@@ -86,6 +86,7 @@ def reconstruction_run(p, model, description, paper, measure=None):
         paper: Of the card.
         measure: Function of the model, test images and the extractor that returns
             further metrics.
+        kind: Class of the run; `ReconstructionRun` by default.
 
     Returns:
         `ReconstructionRun`.
@@ -105,7 +106,7 @@ def reconstruction_run(p, model, description, paper, measure=None):
             scores |= measure(model, test, extractor)
         return scores
 
-    run = ReconstructionRun(
+    run = (kind or ReconstructionRun)(
         model=model,
         data=data,
         score="val_loss",

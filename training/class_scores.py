@@ -40,13 +40,13 @@ def score_classes(p, extractor, model):
         List of dicts of class, agreement, recall and diversity.
     """
     test = datasets.load(p["dataset"], "test")
-    num = p["num_test_samples"] // model.num_classes
-    labels = np.repeat(np.arange(model.num_classes), num)
+    num = p["num_test_samples"] // model.sampled_classes
+    labels = np.repeat(np.arange(model.sampled_classes), num)
     features, logits = extractor(model.generate(len(labels), seed=SEED, labels=labels))
     agrees = logits.argmax(axis=1) == labels
     real_features = extractor(test.images).features
     rows = []
-    for index in range(model.num_classes):
+    for index in range(model.sampled_classes):
         real, fake = real_features[test.labels == index], features[labels == index]
         values = {
             "agreement": agrees[labels == index].mean(),

@@ -39,7 +39,7 @@ class GenerativeRun:
     @property
     def captions(self):
         """What `save_pictures` writes: dict of file name to caption."""
-        return {"samples.png": samples_caption(self.model.num_classes is not None)}
+        return {"samples.png": samples_caption(self.model.sampled_classes is not None)}
 
     def watch(self, folder):
         """A callback that draws what the model does after each epoch."""
@@ -86,8 +86,8 @@ def samples_caption(is_conditional):
 def save_samples(model, folder):
     """Writes samples.png: 100 of seed 0; of a conditional model, classes in order."""
     labels = None
-    if model.num_classes is not None:
-        labels = np.arange(100) * model.num_classes // 100
+    if model.sampled_classes is not None:
+        labels = np.arange(100) * model.sampled_classes // 100
     images = model.generate(100, seed=0, labels=labels)
     plot.save_image_grid(folder / "samples.png", images)
 

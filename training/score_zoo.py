@@ -41,7 +41,7 @@ def score_preset(name, references):
     kept = {k: v for k, v in card["metrics"].items() if "nats" in k}
     card["extractor"] = extractor_card(extractor)
     card["metrics"] = {**kept, **scores.measure(model)}
-    if model.num_classes is not None:
+    if model.sampled_classes is not None:
         card["classes"], more = judge_classes(parameters, extractor, model)
         card["metrics"].update(more)
     card["references"] = values
