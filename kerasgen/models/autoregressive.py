@@ -267,7 +267,7 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
         data.update(label_input(self.num_classes))
         generate = super().export_signatures()["generate"]
         return {
-            "generate": generate._replace(draws_in_order=True),
+            "generate": generate._replace(may_part=True),
             "log_likelihood": Signature(self._serve_log_likelihood, data),
         }
 

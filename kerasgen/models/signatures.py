@@ -29,14 +29,14 @@ class Signature(NamedTuple):
         inputs: Dict of input name to `TensorInput`.
         reference: Function of NumPy values by name whose outputs the exported `fn` is
             compared with; None for `fn` itself, compiled by the model's backend.
-        draws_in_order: Whether values of a row are drawn one after another, so that
-            rounding may part it from the row of another backend.
+        may_part: Whether rounding may part a row from that of another backend, as
+            where values are drawn one after another or a nearest code is found.
     """
 
     fn: Callable
     inputs: dict[str, TensorInput]
     reference: Callable | None = None
-    draws_in_order: bool = False
+    may_part: bool = False
 
 
 def label_input(num_classes):

@@ -11,6 +11,7 @@ from kerasgen.models.autoregressive import AutoregressiveModel
 from kerasgen.models.encoder_checks import check_coder, check_decoder_output
 from kerasgen.models.encoding_model import EncodingModel
 from kerasgen.models.sampling_model import SamplingModel
+from kerasgen.models.signatures import Signature, TensorInput
 from kerasgen.models.single_player import SinglePlayer
 from kerasgen.pixel_distributions import unit_to_levels
 
@@ -287,6 +288,23 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         images = self.prior.sample_tensor(noise, temperature, labels, use_ema)
         levels = unit_to_levels(self.to_model_domain(images), self.num_codes)
         return self._decode_codes(levels[..., 0])
+
+    def export_signatures(self):
+        """Serves "serve", from codes, "encode" and "reconstruct"; with a prior
+        "generate" too.
+        """
+        codes = TensorInput(
+            (None, *self.code_shape), "int32", low=0, high=self.num_codes - 1
+        )
+        signatures = {
+            name: signature._replace(may_part=True)
+            for name, signature in super().export_signatures().items()
+            if name != "generate" or self.prior is not None
+        }
+        return {"serve": Signature(self._serve_codes, {"codes": codes}), **signatures}
+
+    def _serve_codes(self, codes):
+        return {self.data_name: self._decode_codes(codes)}
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
