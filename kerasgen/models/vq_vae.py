@@ -290,9 +290,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         return self._decode_codes(levels[..., 0])
 
     def export_signatures(self):
-        """Serves "serve", from codes, "encode" and "reconstruct"; with a prior
-        "generate" too.
-        """
+        """Decoding ("serve"), "encode", "reconstruct"; with a prior "generate"."""
         codes = TensorInput(
             (None, *self.code_shape), "int32", low=0, high=self.num_codes - 1
         )
