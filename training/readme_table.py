@@ -203,7 +203,7 @@ def render_scores():
     shown = set()
     for name in list_presets():
         card = preset_card(name)
-        if "references" not in card:
+        if not card.get("references"):
             continue
         num = card["parameters"]["num_test_samples"]
         own = {key: entry["value"] for key, entry in card["metrics"].items()}
