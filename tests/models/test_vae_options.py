@@ -72,7 +72,7 @@ def test_free_bits_are_a_floor_under_each_latent(digits):
     pressed = make(3e-3, latent_dim=6, beta=8.0)
     fit(pressed, digits, epochs=40)
     without = pressed.evaluate(digits.images, verbose=0, return_dict=True)
-    assert terms["kl_nats"] > 6 * floor * 0.8 > without["kl_nats"] + 0.3
+    assert terms["kl_nats"] > 6 * floor * 0.65 > without["kl_nats"] + 0.3
 
 
 def test_the_naive_penalty_is_in_the_loss_and_the_kl_beside_it(digits):
