@@ -50,6 +50,8 @@ def run(group, name, dataset, seed, num_steps=NUM_STEPS):
     data = datasets.load(f"gaussian_{dataset}", "train", batch_size=BATCH_SIZE)
     points, labels = np.asarray(data.images), None
     num_gans = len(centers) if arguments.pop("is_ensemble", False) else 1
+    if not arguments.pop("all_steps", False):
+        num_steps //= num_gans
     keras.utils.set_random_seed(seed)
     gans, optimizers = zip(
         *(make_gan(data, seed, **arguments) for _ in range(num_gans)), strict=True
@@ -63,13 +65,13 @@ def run(group, name, dataset, seed, num_steps=NUM_STEPS):
         steps_per_execution=1 if keras.backend.backend() == "torch" else 10,
     )
     # Whole epochs of steps that the 50,000 points suffice for.
-    steps = min(STEPS_PER_EPOCH // gan.batches_per_step, num_steps // num_gans)
+    steps = min(STEPS_PER_EPOCH // gan.batches_per_step, num_steps)
     gan.fit(
         points,
         labels,
         batch_size=BATCH_SIZE,
         steps_per_epoch=steps,
-        epochs=num_steps // num_gans // steps,
+        epochs=num_steps // steps,
         verbose=0,
     )
     samples = gan.generate(NUM_SAMPLES, seed=seed)

@@ -137,6 +137,11 @@ STABILISERS = {
         "course notes",
         "as many GANs as modes, 1 / so many of the steps each, k-means",
     ),
+    "one GAN a cluster, all steps": (
+        {"is_ensemble": True, "all_steps": True},
+        "course notes",
+        "as many GANs as modes, all of the steps each, k-means",
+    ),
 }
 
 

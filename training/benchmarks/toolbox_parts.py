@@ -243,9 +243,16 @@ CONDITIONAL = [
         _more("better than concatenation", "labels: concatenation", "fid"),
     ),
     _points(
+        "one GAN a cluster, all steps",
+        "models.ModeEnsembleGAN",
+        _more("the remedy against mode collapse"),
+        "as many steps for each member as one GAN has",
+    ),
+    _points(
         "one GAN a cluster",
         "models.ModeEnsembleGAN",
         _more("the remedy against mode collapse"),
+        "as many steps for all members together as one GAN has",
     ),
     Part(
         "features for other tasks",
