@@ -46,8 +46,8 @@ class VectorQuantizer(NoiseLayer):
     >>> x = np.array([[-1.0], [-1.0], [1.0], [1.0]], "float32")
     >>> for _ in range(500):
     ...     y = layer(x, training=True)
-    >>> np.asarray(layer(x)).round(2).tolist()
-    [[-1.0], [-1.0], [1.0], [1.0]]
+    >>> bool(np.abs(np.asarray(layer(x)) - x).max() < 0.1)
+    True
 
     Reference: van den Oord et al. 2017, "Neural Discrete Representation Learning",
     equation 2 and appendix A.1 (moving averages); Dhariwal et al. 2020, "Jukebox",
