@@ -47,10 +47,11 @@ def train(name, model, learning_rate, jit_compile, results):
     """Ten SGD steps under `fit`, and samples of the same latents before and after."""
     cases.set_weights(model)
     data = cases.images(cases.STEPS * model.batches_per_step * cases.BATCH_SIZE)
-    has_images = name not in cases.WITHOUT_IMAGES
+    case = cases.MUTANTS.get(name, (name,))[0]
+    has_images = case not in cases.WITHOUT_IMAGES
 
     def draw():
-        if name in cases.RECONSTRUCTED:
+        if case in cases.RECONSTRUCTED:
             return model.reconstruct(data[:8])
         return model.generate(8, seed=7)
 
