@@ -57,8 +57,8 @@ class Categorical:
         Returns:
             int32 (B,).
         """
-        logits = ops.cast(parameters, "float32") / temperature
-        return inverse_cdf(uniform, ops.softmax(logits, axis=-1))
+        logits = ops.cast(parameters, "float32")
+        return inverse_cdf(uniform, tempered_softmax(logits, temperature))
 
     def get_config(self):
         return {"num_levels": self.num_levels}
@@ -189,7 +189,7 @@ class DiscretizedLogisticMixture:
         levels = ops.arange(self.num_levels, dtype="float32")
         log_mass = self._log_mass(levels, mean, log_scale)
         log_p = ops.logsumexp(ops.log_softmax(logits, axis=1) + log_mass, axis=1)
-        return inverse_cdf(uniform, ops.softmax(log_p / temperature, axis=-1))
+        return inverse_cdf(uniform, tempered_softmax(log_p, temperature))
 
     def get_config(self):
         return {"num_levels": self.num_levels, "num_mixtures": self.num_mixtures}
@@ -212,6 +212,20 @@ class DiscretizedLogisticMixture:
     def _log_mass(self, levels, mean, log_scale):
         log_scale = ops.clip(log_scale, *LOG_SCALE_RANGE)
         return logistic_log_mass(levels, mean, log_scale, self.num_levels)
+
+
+def tempered_softmax(logits, temperature):
+    """softmax(logits / temperature), finite for every temperature > 0.
+
+    Args:
+        logits: float32 (B, num_levels).
+        temperature: float32 scalar > 0.
+
+    Returns:
+        float32 (B, num_levels).
+    """
+    highest = ops.max(logits, axis=-1, keepdims=True)
+    return ops.softmax((logits - highest) / temperature, axis=-1)
 
 
 def inverse_cdf(uniform, probabilities):

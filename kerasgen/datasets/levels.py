@@ -29,6 +29,16 @@ def quantize(images, num_levels):
     images = np.asarray(images)
     if images.dtype != np.uint8:
         raise TypeError(f"Expected uint8 images. Received: dtype={images.dtype}")
-    steps = (num_levels - 1) / 255
-    levels = np.floor(images * steps + 0.5)
-    return np.floor(levels / steps + 0.5).astype(np.uint8)
+    levels = np.floor(images * ((num_levels - 1) / 255) + 0.5)
+    return grey_values(num_levels)[levels.astype(np.int64)]
+
+
+def grey_values(num_levels):
+    """Grey value of each level: uint8 (num_levels,), from 0 to 255.
+
+    Args:
+        num_levels: Integer in [2, 256].
+    """
+    steps = num_levels - 1
+    # floor(255 k / steps + 1/2), in integers.
+    return ((510 * np.arange(num_levels) + steps) // (2 * steps)).astype(np.uint8)

@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasgen import random, seeds
 from kerasgen.arguments import check_positive_integer
+from kerasgen.datasets.levels import grey_values
 from kerasgen.models.gan_checks import check_fraction
 from kerasgen.models.levels import LevelSpec
 from kerasgen.models.map_batches import map_compiled
@@ -132,6 +133,9 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
         Returns:
             float (B, H, W, C, num_parameters).
         """
+        if labels is None:
+            # The spec of a conditional model says what was expected.
+            self.data_spec().check_labels(None, 0)
         network = self.sampling_network(use_ema=not training)
         return network(self.to_model_domain(x), labels, training=training)
 
@@ -214,8 +218,11 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
             TypeError: The mask is not of bools.
             ValueError: The mask has another shape, or a kept value is on no level.
         """
-        mask = check_mask(mask, len(images), self.data_shape)
+        check_positive_integer("batch_size", batch_size)
         images = np.asarray(images)
+        if images.shape[1:] != self.data_shape:
+            self.data_spec().check(images)
+        mask = check_mask(mask, len(images), self.data_shape)
         # Any value may stand for a hidden one; black is on every set of levels.
         black = 0 if images.dtype == np.uint8 else -1
         x = self.data_spec().check(np.where(mask, images, images.dtype.type(black)))
@@ -285,4 +292,6 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
         }
 
     def _to_images(self, levels):
-        return self.to_data_domain(levels_to_unit(levels, self.distribution.num_levels))
+        # The grey values of `datasets.quantize`, which float32 would miss by one.
+        table = ops.convert_to_tensor(grey_values(self.distribution.num_levels))
+        return ops.take(table, levels, axis=0)

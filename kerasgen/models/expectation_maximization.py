@@ -8,6 +8,7 @@ import numpy as np
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.mixtures import EM, kmeans_start
 from kerasgen.models.gather import gather_samples
+from kerasgen.models.player_training import EVALUATION_STEP
 from kerasgen.models.sampling_model import SamplingModel
 from kerasgen.pixel_distributions import bits_of
 
@@ -185,7 +186,8 @@ class EMModel(SamplingModel):
         return self._terms(best.log_likelihood_nats)
 
     def _evaluate(self, samples):
-        return self._terms(float(self.log_likelihood(samples).mean()))
+        values = self.to_values(samples, 0, EVALUATION_STEP)
+        return self._terms(float(self.mixture.log_likelihood(values).mean()))
 
     def _terms(self, nats):
         values = (nats, bits_of(-nats, self.num_values))

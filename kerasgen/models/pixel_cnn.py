@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.models.autoregressive import AutoregressiveModel
 from kerasgen.networks.gated_pixel_cnn import GatedPixelCNNNetwork
 from kerasgen.networks.pixel_cnn import PixelCNNNetwork
@@ -120,6 +120,9 @@ class GatedPixelCNN(AutoregressiveModel):
     ):
         check_channels(image_shape)
         _check_sizes(num_blocks, filters, image_shape[2])
+        _check_kernel("kernel_size", kernel_size, 1)
+        # A kernel of one row would see nothing above.
+        _check_kernel("first_kernel_size", first_kernel_size, 3)
         if num_classes is not None:
             check_positive_integer("num_classes", num_classes)
         distribution = Categorical(num_levels)
@@ -148,3 +151,9 @@ def _check_sizes(num_blocks, filters, multiple):
             f"`filters` is a multiple of {multiple} for these images. "
             f"Received: filters={filters}"
         )
+
+
+def _check_kernel(name, size, least):
+    check_integer(name, size, least)
+    if size % 2 == 0:
+        raise ValueError(f"`{name}` is odd. Received: {name}={size}")

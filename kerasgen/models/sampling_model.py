@@ -14,6 +14,7 @@ from kerasgen.models.signatures import Signature, TensorInput
 GENERATION_STEP = -2
 COMPLETION_STEP = -4
 MAX_SERVED_SAMPLES = 1024
+TEMPERATURES = (1e-6, 1e6)
 DRAWN = -1  # the label of a sample whose class is drawn
 
 
@@ -96,11 +97,13 @@ class SamplingModel(GenerativeModel):
 
     @staticmethod
     def check_temperature(temperature):
-        """Raises ValueError unless it is a finite number > 0."""
+        """Raises ValueError unless it is a number that float32 divides by."""
         is_number = isinstance(temperature, int | float | np.number)
-        if not (is_number and np.isfinite(temperature) and temperature > 0):
+        low, high = TEMPERATURES
+        if not (is_number and low <= temperature <= high):
             raise ValueError(
-                f"`temperature` is a finite number > 0. Received: {temperature!r}"
+                f"`temperature` is a number > 0, from {low:g} to {high:g}. "
+                f"Received: {temperature!r}"
             )
 
     def check_labels(self, labels, num_samples):

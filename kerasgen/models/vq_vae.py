@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasgen import likelihoods
 from kerasgen.arguments import check_levels, check_non_negative, check_positive_integer
+from kerasgen.datasets.levels import grey_values
 from kerasgen.layers import VectorQuantizer
 from kerasgen.models.autoregressive import AutoregressiveModel
 from kerasgen.models.encoder_checks import check_coder, check_decoder_output
@@ -230,8 +231,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         """
         check_levels(self.num_codes)
         codes = self.encode(x, value_range=value_range)[..., None]
-        levels = np.floor(codes * (255.0 / (self.num_codes - 1)) + 0.5)
-        return levels.astype(np.uint8)
+        return grey_values(self.num_codes)[codes]
 
     def set_prior(self, prior):
         """Hands in the model that draws codes; `generate`, presets and exports use it.

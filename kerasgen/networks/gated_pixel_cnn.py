@@ -112,7 +112,8 @@ class GatedPixelCNNNetwork(PixelNetwork):
             if vertical is not None:
                 rows = ops.concatenate([rows, vertical[:, None]], axis=1)
             vertical, between = gate.run_row(rows, biases)
-            above.append(rows[:, -gate.rows_above :])
+            # From the front, for a gate of one row keeps none.
+            above.append(rows[:, rows.shape[1] - gate.rows_above :])
             context.append(between)
         left = [ops.zeros_like(window) for window in state["left"]]
         return {**state, "above": above, "left": left}, context

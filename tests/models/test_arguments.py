@@ -104,7 +104,7 @@ def test_bad_shapes(shape):
 
 @pytest.mark.parametrize("temperature", ["a", 0, -1.0, np.nan, None])
 def test_bad_temperatures(gan, temperature):
-    with pytest.raises(ValueError, match="`temperature` is a finite number > 0"):
+    with pytest.raises(ValueError, match="`temperature` is a number > 0"):
         gan.generate(1, temperature=temperature)
 
 

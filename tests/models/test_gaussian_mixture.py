@@ -267,3 +267,15 @@ def test_bits_of_images_are_those_of_dequantised_grey_levels():
         model.bits_per_dim(many / np.float32(127.5) - 1)
     with pytest.raises(ValueError, match="Received: seed=-1"):
         model.log_likelihood(x, seed=-1)
+
+
+def test_bright_images_of_a_range_are_evaluated():
+    rng = np.random.default_rng(0)
+    bright = (0.6 + 0.3 * rng.random((40, 4, 4, 1))).astype("float32")
+    model = GaussianMixture((4, 4, 1), 2, "diagonal", seed=0)
+    history = model.fit(
+        bright, epochs=2, value_range=(0, 1), validation_data=bright, verbose=0
+    )
+    expected = model.log_likelihood(bright, value_range=(0, 1)).mean()
+    assert model.evaluate(bright, value_range=(0, 1))[0] == pytest.approx(expected)
+    assert history.history["val_log_likelihood_nats"][-1] == pytest.approx(expected)

@@ -18,6 +18,9 @@ NETWORKS = {
     "gated": lambda shape: GatedPixelCNNNetwork(
         shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5
     ),
+    "gated, 1x1": lambda shape: GatedPixelCNNNetwork(
+        shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=3, kernel_size=1
+    ),
     "gated, labels": lambda shape: GatedPixelCNNNetwork(
         shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5, num_classes=3
     ),
