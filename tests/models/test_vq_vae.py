@@ -31,9 +31,9 @@ def test_contract(digits, tmp_path):
         prior = PixelCNN((2, 2, 1), num_levels=8, num_blocks=1, filters=4)
         # Far enough from even odds for a temperature to change draws.
         rng = np.random.default_rng(0)
-        for network in (prior.network, small.decoder):
+        for network, scale in ((prior.network, 0.5), (small.decoder, 1.0)):
             for variable in network.trainable_variables:
-                variable.assign(rng.standard_normal(variable.shape))
+                variable.assign(scale * rng.standard_normal(variable.shape))
         model = VQVAE(
             small.encoder,
             small.decoder,
@@ -46,6 +46,7 @@ def test_contract(digits, tmp_path):
             seed=4,
             name="mine",
         )
+        model.quantizer.codebook.assign(rng.standard_normal((8, 3)))
         model.compile()
         return model
 
