@@ -206,7 +206,7 @@ def test_a_run_is_published_with_a_page(vae_run, tmp_path):
     assert folder == tmp_path / "vae_digits"
     published = {path.name for path in folder.iterdir()}
     # A model without a likelihood of pixels completes no images.
-    assert published == {*publish.FILES, "README.md"} - {"completions.png"}
+    assert published == {*publish.FILES, "samples.png", "README.md"}
     page = (folder / "README.md").read_text()
     card = preset_card(folder)
     assert f"| command | `{card['recipe']}` |" in page
