@@ -26,10 +26,11 @@ def measure_health(gan, real, held_out, latents):
         samples) and `fake_accuracy` in [0, 1]; `discriminator_gradient` and
         `generator_gradient`, Euclidean norms of the adversarial losses' gradients by
         the weights; `gradient_ratio`, the generator's over that of the non-saturating
-        loss of the same logits (NaN where a technique replaces its loss); `lipschitz`,
-        the largest gradient norm of the scores by the sample, over reals, fakes and
-        points between; `diversity`, mean distance of all pairs of fakes over that of
-        reals; `layers`, dict of player and layer to the gradient norm of its weights.
+        loss of the same logits (NaN where a technique replaces its loss, and for
+        energies, which are no logits); `lipschitz`, the largest gradient norm of the
+        scores by the sample, over reals, fakes and points between; `diversity`, mean
+        distance of all pairs of fakes over that of reals; `layers`, dict of player and
+        layer to the gradient norm of its weights.
     """
     x, labels = map(_to_tensor, real)
     held_out = None if held_out is None else [*map(_to_tensor, held_out)]
@@ -55,8 +56,8 @@ def measure_health(gan, real, held_out, latents):
         for player in ("discriminator", "generator")
     }
     ratio = gradients["generator"] / max(_norm(steady), 1e-30)
-    if any(technique.replaces_loss for technique in gan.techniques):
-        # The generator trains on another loss.
+    replaced = any(technique.replaces_loss for technique in gan.techniques)
+    if replaced or not gan.adversarial_loss.real_scores_are_high:
         ratio = np.nan
     return {
         "real_accuracy": real_accuracy,

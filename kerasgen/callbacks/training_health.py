@@ -8,36 +8,15 @@ import numpy as np
 
 from kerasgen import backend, plot, random, seeds
 from kerasgen.arguments import check_positive_integer
+from kerasgen.callbacks.health_file import read_history, write_history
+from kerasgen.callbacks.health_findings import ADVICE, lasting_faults
 from kerasgen.callbacks.health_measures import measure_health
+from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.files import check_folder_path, make_folder
 from kerasgen.models.gan import check_is_gan
 from kerasgen.models.inputs import DataSpec
 
 STREAM = "health"
-COLLAPSED = 0.1  # diversity of fakes over that of reals
-SATURATED = 0.995  # accuracy on reals and on fakes
-OVERFITTED = 0.15  # accuracy on training reals above that on held-out ones
-VANISHING = 0.01  # gradient over that of the non-saturating loss
-ADVICE = {
-    "collapsed generator": (
-        "the fakes are nearly equal: try minibatch discrimination or standard "
-        "deviation, feature matching, a gradient penalty, or a lower learning rate of "
-        "the generator"
-    ),
-    "saturated discriminator": (
-        "it tells every real from every fake: try spectral normalisation, R1 or a "
-        "gradient penalty, instance noise, one-sided label smoothing, or a lower "
-        "learning rate of the discriminator"
-    ),
-    "overfitted discriminator": (
-        "it knows the training reals by heart: try DiffAugment, more data, dropout or "
-        "R1 in the discriminator, or a smaller one"
-    ),
-    "vanishing generator gradient": (
-        "the loss is flat where the discriminator is sure: try loss='non_saturating', "
-        "'hinge' or 'wasserstein' with a gradient penalty"
-    ),
-}
 
 
 class TrainingHealth(keras.callbacks.Callback):
@@ -46,25 +25,31 @@ class TrainingHealth(keras.callbacks.Callback):
     The measures (`kerasgen.callbacks.health_measures.measure_health`) go into the logs
     as "health_real_accuracy" and so on; put this callback before CSVLogger. They are
     those of inference mode, of the same samples and latents each time, and change
-    nothing. A finding is one warning with what to try, the first time it is made.
+    nothing. A fault that lasts for `patience` measurements is one warning with what to
+    try; once it is gone, it may be found again.
 
     Args:
-        real: Training samples as in `fit`, or a tuple of samples and labels for a
-            conditional model; the first `num` are used.
-        held_out: Samples (and labels) that are not trained on, to tell overfitting;
-            None to do without.
+        real: Training samples as in `fit`: an array, a tuple of samples and labels for
+            a conditional model, or an `ArrayDataset`; the first `num` are used.
+        held_out: Samples (and labels) that are not trained on, likewise, to tell
+            overfitting; None to do without.
         num: Samples on each side, at least 2.
         every: Epochs between two measurements.
-        path: Run folder: the course is drawn to `path/health.png`. None for no plot.
+        patience: Measurements that must show a fault, one after the other: a GAN that
+            begins may look faulty for an epoch.
+        path: Run folder: the course is drawn to `path/health.png` and kept in
+            `path/health.json`, from which a run that is resumed goes on. None for
+            neither.
         seed: Seed of the latents, integer in [0, 2**32).
         value_range: As in `fit`, of `real` and `held_out`.
 
     Attributes:
         history: List of `(epoch, measures)`.
-        findings: Dict of what was found, a key of ADVICE, to the epoch it was first.
+        findings: Dict of the faults that hold, keys of
+            `kerasgen.callbacks.health_findings.ADVICE`, to the epoch of their warning.
 
     Raises:
-        ValueError: An argument is out of its range.
+        ValueError: An argument is out of its range, or health.json is damaged.
 
     Example:
 
@@ -91,6 +76,7 @@ class TrainingHealth(keras.callbacks.Callback):
         held_out=None,
         num=256,
         every=1,
+        patience=2,
         path=None,
         seed=0,
         value_range=None,
@@ -98,12 +84,14 @@ class TrainingHealth(keras.callbacks.Callback):
         super().__init__()
         check_positive_integer("num", num)
         check_positive_integer("every", every)
+        check_positive_integer("patience", patience)
         if num < 2:
             raise ValueError(f"Expected num >= 2. Received: num={num}")
         self.real = real
         self.held_out = held_out
         self.num = num
         self.every = every
+        self.patience = patience
         self.path = None if path is None else check_folder_path(path)
         self.seed = seeds.check_seed(seed)
         self.value_range = value_range
@@ -121,14 +109,23 @@ class TrainingHealth(keras.callbacks.Callback):
             noise.normal(STREAM, (self.model.latent_dim,))
         )
         if self.path is not None:
-            make_folder(self.path, "the plot of training health")
+            make_folder(self.path, "the course of training health")
+            self._file = self.path / "health.json"
+            self._kept = read_history(self._file) if self._file.exists() else []
+        self._is_first_epoch = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # By now `Checkpoint` has set the epoch that this run starts from.
+        if self._is_first_epoch:
+            kept = self.history if self.path is None else self._kept
+            self.history = [entry for entry in kept if entry[0] <= epoch]
+            self.findings = {}
+        self._is_first_epoch = False
 
     def _prepare(self, samples):
         """Checked samples in the model domain, and labels or None."""
-        x, labels = samples if isinstance(samples, tuple) else (samples, None)
-        x = x[: self.num]
+        x, labels = first_samples(samples, self.num)
         spec = DataSpec(self.model.data_shape, self.model.num_classes, self.value_range)
-        labels = None if labels is None else labels[: self.num]
         labels = spec.check_labels(labels, len(x))
         x = self.model.to_model_domain(keras.ops.convert_to_tensor(spec.check(x)))
         if len(x) < 2:
@@ -147,28 +144,49 @@ class TrainingHealth(keras.callbacks.Callback):
                 for name, value in measures.items()
                 if name != "layers" and not math.isnan(value)
             )
-        for finding in find_faults(measures):
-            if finding not in self.findings:
-                self.findings[finding] = epoch + 1
-                warnings.warn(
-                    f"Epoch {epoch + 1}: {finding}; {ADVICE[finding]}.", stacklevel=2
-                )
+        self._report(epoch + 1)
         if self.path is not None:
+            write_history(self._file, self.history)
             plot.save_health(self.path / "health.png", self.history)
 
+    def _report(self, epoch):
+        """Warns of faults that are new; forgets those that are gone."""
+        lasting = lasting_faults(self.history, self.patience)
+        for finding in lasting:
+            if finding not in self.findings:
+                warnings.warn(
+                    f"Epoch {epoch}: {finding}; {ADVICE[finding]}.", stacklevel=3
+                )
+        self.findings = {
+            finding: self.findings.get(finding, epoch) for finding in lasting
+        }
 
-def find_faults(measures):
-    """Which faults the measures of one moment show: a list of keys of ADVICE.
+
+def first_samples(samples, num):
+    """The first samples of what `fit` takes, and their labels or None.
 
     Args:
-        measures: Dict as `measure_health` returns it.
+        samples: Array, tuple of an array and labels, or `ArrayDataset`.
+        num: How many.
+
+    Returns:
+        `(x, labels)`, arrays of at most `num` rows.
+
+    Raises:
+        ValueError: It is something else, such as a stream.
     """
-    real, fake = measures["real_accuracy"], measures["fake_accuracy"]
-    gap = real - measures["held_out_accuracy"]
-    shown = {
-        "collapsed generator": measures["diversity"] < COLLAPSED,
-        "saturated discriminator": min(real, fake) > SATURATED,
-        "overfitted discriminator": not math.isnan(gap) and gap > OVERFITTED,
-        "vanishing generator gradient": measures["gradient_ratio"] < VANISHING,
-    }
-    return [finding for finding, is_shown in shown.items() if is_shown]
+    if isinstance(samples, ArrayDataset):
+        batches = []
+        for index in range(len(samples)):
+            if index * samples.batch_size >= num:
+                break
+            batches.append(samples.get_batch(0, index))
+        columns = [np.concatenate(parts)[:num] for parts in zip(*batches, strict=True)]
+        return (*columns, None)[:2]
+    x, labels = samples if isinstance(samples, tuple) else (samples, None)
+    if not hasattr(x, "shape") or (labels is not None and not np.ndim(labels)):
+        raise ValueError(
+            "Expected an array of samples, a tuple of samples and labels, or a "
+            f"kerasgen.datasets.ArrayDataset. Received: {type(x).__name__}"
+        )
+    return x[:num], None if labels is None else labels[:num]

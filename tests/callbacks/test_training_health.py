@@ -8,11 +8,14 @@ import numpy as np
 import pytest
 from keras import layers, ops
 from PIL import Image
+from sklearn.datasets import load_digits
 
-from kerasgen.callbacks import TrainingHealth
+from kerasgen.callbacks import Checkpoint, TrainingHealth
+from kerasgen.callbacks.health_findings import ADVICE, find_faults
 from kerasgen.callbacks.health_measures import measure_health
-from kerasgen.callbacks.training_health import ADVICE, find_faults
-from kerasgen.models import GAN
+from kerasgen.callbacks.training_health import first_samples
+from kerasgen.datasets import ArrayDataset
+from kerasgen.models import GAN, dcgan
 from kerasgen.techniques import FeatureMatching
 from tests import contracts
 from tests.models.tiny_gan import images, make_gan
@@ -118,15 +121,125 @@ def test_the_course_is_logged_and_drawn(tmp_path):
         assert picture.size == (900, 600)
 
 
+def collapse(gan, factor):
+    kernel, bias = gan.generator.get_layer("last").get_weights()
+    gan.generator.get_layer("last").set_weights([kernel * factor, bias])
+
+
 def test_a_collapsed_generator_is_found():
     gan = make_vector_gan()
-    kernel, bias = gan.generator.get_layer("last").get_weights()
-    gan.generator.get_layer("last").set_weights([kernel * 1e-3, bias])
-    (health, _), messages = warned(lambda: watch(gan, points(), 2))
-    assert health.findings == {"collapsed generator": 1}
+    collapse(gan, 1e-3)
+    (health, _), messages = warned(lambda: watch(gan, points(), 3))
+    assert health.findings == {"collapsed generator": 2}
     (message,) = messages
-    assert message.startswith("Epoch 1: collapsed generator; ")
+    assert message.startswith("Epoch 2: collapsed generator; ")
     assert "try minibatch discrimination" in message
+
+
+def test_a_collapse_is_found_when_it_happens_and_again_when_it_comes_back():
+    class Plant(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch + 1 in factors:
+                collapse(self.model, factors[epoch + 1])
+
+    factors = {4: 1e-3, 7: 1e3, 9: 1e-3}
+    health = TrainingHealth(points())
+    callbacks = [Plant(), health]
+    _, messages = warned(
+        lambda: make_vector_gan().fit(
+            points(), batch_size=64, epochs=11, verbose=0, callbacks=callbacks
+        )
+    )
+    assert [message.split(";")[0] for message in messages] == [
+        "Epoch 5: collapsed generator",
+        "Epoch 10: collapsed generator",
+    ]
+    assert health.findings == {"collapsed generator": 10}
+
+
+def test_a_dcgan_that_begins_to_learn_digits_is_left_in_peace():
+    """In its first epochs the fakes are grey and alike, and grow more diverse."""
+    data = load_digits()
+    x = np.round(data.images[:512, :, :, None] * (255 / 16)).astype("uint8")
+    keras.utils.set_random_seed(1)
+    gan = dcgan((8, 8, 1), latent_dim=16, filters=8)
+    gan.compile(*(keras.optimizers.Adam(1e-3, 0.5) for _ in range(2)))
+    health = TrainingHealth(x, num=128)
+    _, messages = warned(
+        lambda: gan.fit(x, batch_size=64, epochs=6, verbose=0, callbacks=[health])
+    )
+    assert messages == []
+    assert health.history[0][1]["diversity"] < health.history[-1][1]["diversity"]
+
+
+def test_small_gradients_at_an_equilibrium_are_no_fault():
+    """LSGAN's Pearson targets: where D is 0 everywhere, so is the gradient."""
+    gan = make_vector_gan("least_squares_pearson")
+    set_constant_logit(gan, 0.0)
+    measures = measure_health(gan, (points(), None), None, points(seed=1))
+    assert measures["gradient_ratio"] < 0.01
+    assert "vanishing generator gradient" not in find_faults(measures)
+
+
+def test_energies_have_no_gradient_of_logits():
+    keras.utils.set_random_seed(0)
+    gan = GAN(mlp(16, 2), mlp(16, 2), latent_dim=2, loss="ebgan", seed=0)
+    gan.compile()
+    measures = measure_health(gan, (points(), None), None, points(seed=1))
+    assert math.isnan(measures["gradient_ratio"])
+
+
+def test_a_resumed_run_goes_on_with_its_course(tmp_path):
+    runs = {}
+    for name, epochs in (("whole", [4]), ("resumed", [2, 4])):
+        for number in epochs:
+            gan = make_gan()
+            health = TrainingHealth(images(32), num=32, path=tmp_path / name)
+            callbacks = [health, Checkpoint(tmp_path / name)]
+            gan.fit(
+                images(32),
+                batch_size=8,
+                epochs=number,
+                verbose=0,
+                callbacks=callbacks,
+            )
+        runs[name] = health.history
+    assert [epoch for epoch, _ in runs["resumed"]] == [1, 2, 3, 4]
+    for (_, whole), (_, resumed) in zip(*runs.values(), strict=True):
+        assert whole.keys() == resumed.keys()
+        for key in whole.keys() - {"layers"}:
+            np.testing.assert_equal(resumed[key], whole[key])
+        # Keras numbers the layers of each model anew.
+        norms = [[*found["layers"].values()] for found in (resumed, whole)]
+        assert norms[0] == norms[1] and len(norms[0]) > 3
+    # Epochs that are trained again are measured again.
+    gan = make_gan()
+    health = TrainingHealth(images(32), num=32, path=tmp_path / "whole")
+    gan.fit(images(32), batch_size=8, verbose=0, callbacks=[health])
+    assert [epoch for epoch, _ in health.history] == [1]
+
+
+def test_a_damaged_course_is_named_before_training(tmp_path):
+    (tmp_path / "health.json").write_text('[{"epoch": 1')
+    gan = make_vector_gan()
+    before = contracts.state_of(gan)
+    with pytest.raises(ValueError, match=r"health\.json"):
+        watch(gan, points(), path=tmp_path)
+    contracts.assert_equal_states(contracts.state_of(gan), before)
+
+
+def test_samples_of_a_dataset_and_of_nothing_else():
+    x, labels = points(10), np.arange(10)
+    dataset = ArrayDataset(x, labels, batch_size=4, shuffle=False)
+    found, given = first_samples(dataset, 6)
+    np.testing.assert_array_equal(found, x[:6])
+    np.testing.assert_array_equal(given, labels[:6])
+    assert first_samples(ArrayDataset(x, batch_size=4), 6)[1] is None
+    for wrong in (iter([x]), None, (x, 3)):
+        with pytest.raises(ValueError, match="Expected an array of samples"):
+            first_samples(wrong, 6)
+    health, _ = watch(make_vector_gan(), points(), held_out=ArrayDataset(points(64)))
+    assert 0 <= health.history[0][1]["held_out_accuracy"] <= 1
 
 
 def test_a_saturated_discriminator_is_found():
@@ -139,7 +252,7 @@ def test_a_saturated_discriminator_is_found():
     kernel[0] = -1.0
     hidden.set_weights([kernel, np.full(16, 25.0, "float32")])
     head.set_weights([np.full((16, 1), 1.0, "float32"), np.zeros(1, "float32")])
-    (health, _), messages = warned(lambda: watch(gan, points()))
+    (health, _), messages = warned(lambda: watch(gan, points(), 2))
     assert "saturated discriminator" in health.findings
     assert any("every fake: try spectral" in message for message in messages)
 
@@ -206,7 +319,9 @@ def test_every_finding_has_advice():
     assert set(find_faults(worst)) == set(ADVICE)
 
 
-@pytest.mark.parametrize("arguments", [{"num": 1}, {"every": 0}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "arguments", [{"num": 1}, {"every": 0}, {"patience": 0}, {"seed": -1}]
+)
 def test_bad_arguments(arguments):
     with pytest.raises(ValueError, match="Received: "):
         TrainingHealth(points(), **arguments)
