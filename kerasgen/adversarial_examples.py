@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -41,7 +42,8 @@ def fast_gradient_sign(objective, x, epsilon, low=-1.0, high=1.0):
         Tensor shaped like `x`.
 
     Raises:
-        ValueError: `epsilon` is negative or not finite.
+        ValueError: `epsilon` is negative or not finite, `x` holds integers, or no value
+            lies between the limits.
 
     Example:
 
@@ -56,6 +58,13 @@ def fast_gradient_sign(objective, x, epsilon, low=-1.0, high=1.0):
     """
     check_non_negative("epsilon", epsilon)
     x = ops.convert_to_tensor(x)
+    if "float" not in keras.backend.standardize_dtype(x.dtype):
+        raise ValueError(
+            "Expected float samples, which can be moved by a fraction: bring images to "
+            f"[-1, 1] first. Received: dtype={x.dtype}"
+        )
+    if not low < high:
+        raise ValueError(f"Expected low < high. Received: low={low!r}, high={high!r}")
     gradient = backend.input_gradient(objective, x)
     moved = ops.clip(x + epsilon * ops.sign(gradient), low, high)
     return ops.stop_gradient(moved)
@@ -86,6 +95,12 @@ def discriminator_robustness(
         ValueError: Samples do not fit the model, or an epsilon is negative.
     """
     check_positive_integer("batch_size", batch_size)
+    if not isinstance(epsilons, list | tuple | np.ndarray) or not len(epsilons):
+        raise ValueError(
+            f"`epsilons` is a list of at least one. Received: epsilons={epsilons!r}"
+        )
+    for epsilon in epsilons:
+        check_non_negative("epsilon", epsilon)
     check_is_gan(gan)
     takes_labels = len(gan.discriminator.inputs) == 2
     num_classes = gan.num_classes if takes_labels else None

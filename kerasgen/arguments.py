@@ -36,6 +36,13 @@ def is_finite_number(value):
     return is_number and math.isfinite(value)
 
 
+def check_boolean(name, value):
+    """The value as a bool; raises ValueError unless it is True or False."""
+    if not isinstance(value, bool | np.bool_):
+        raise ValueError(f"`{name}` is True or False. Received: {name}={value!r}")
+    return bool(value)
+
+
 def check_non_negative(name, value):
     """Raises ValueError unless `value` is a finite number >= 0."""
     if not is_finite_number(value) or value < 0:

@@ -11,7 +11,8 @@ class DiffAugment:
     """Augments real and fake images alike, in the updates of both players.
 
     - "color": brightness in [-0.5, 0.5), saturation in [0, 2), contrast in [0.5, 1.5).
-    - "translation": up to an eighth of the size either way, zeros beyond the border.
+    - "translation": up to an eighth of the size either way, rounded with halves up;
+      zeros beyond the border.
     - "cutout": a square of half the size is set to 0.
 
     The draws are kerasgen's counter-based noise: equal on every backend and keyed by
@@ -48,7 +49,16 @@ class DiffAugment:
 
         Returns:
             float32 (B, H, W, C).
+
+        Raises:
+            ValueError: The images have another rank.
         """
+        images = ops.convert_to_tensor(images)
+        if len(images.shape) != 4:
+            raise ValueError(
+                "Expected images of shape (batch, height, width, channels). "
+                f"Received: shape={tuple(images.shape)}"
+            )
         # Seven numbers an image: three for the colours, two for each position.
         u = noise.uniform(stream, (7,), substep)
         if "color" in self._names:
@@ -79,7 +89,7 @@ def _change_colors(images, u):
 def _translate(images, u):
     for axis in (1, 2):
         size = images.shape[axis]
-        reach = round(size / 8)
+        reach = (size + 4) // 8
         offset = ops.cast(ops.floor(u[:, axis - 1] * (2 * reach + 1)), "int32") - reach
         # A one-hot matrix moves rows; where it has no one, zeros come in.
         source = ops.arange(size, dtype="int32")[None, :, None] + offset[:, None, None]

@@ -54,6 +54,13 @@ def discriminator_features(
     check_is_gan(gan)
     check_positive_integer("grid", grid)
     check_positive_integer("batch_size", batch_size)
+    if layer_names is not None and (
+        not isinstance(layer_names, list | tuple) or not layer_names
+    ):
+        raise ValueError(
+            "`layer_names` is a list of names, or None. "
+            f"Received: layer_names={layer_names!r}"
+        )
     takes_labels = len(gan.discriminator.inputs) == 2
     spec = DataSpec(gan.data_shape, gan.num_classes if takes_labels else None)
     spec.value_range = value_range

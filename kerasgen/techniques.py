@@ -12,7 +12,7 @@ they are defined for; and `discriminator_terms` and
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_non_negative
+from kerasgen.arguments import check_boolean, check_non_negative
 from kerasgen.losses import pulling_away
 
 
@@ -44,16 +44,17 @@ class FeatureMatching(Technique):
     """The generator matches mean features of real samples, at a discriminator layer.
 
     `weight * |E f(x) - E f(G(z))|^2`, means over the batch (of one replica), the norm
-    over all values of the layer's output.
+    over all values of the layer's output; of several layers, the sum.
 
     Args:
-        layer: Name of a layer of the discriminator.
+        layer: Name of a layer of the discriminator, or a list of some.
         weight: Float >= 0.
         replaces_loss: Whether this is the generator's only loss, as in the paper, or
             stands beside the adversarial one.
 
     Raises:
-        ValueError: The weight is negative or not finite.
+        ValueError: The weight is negative or not finite, the layer has no name, or
+            `replaces_loss` is no bool.
 
     Reference: Salimans et al. 2016, "Improved Techniques for Training GANs",
     section 3.1.
@@ -63,18 +64,18 @@ class FeatureMatching(Technique):
     needs_real = True
 
     def __init__(self, layer, weight=1.0, replaces_loss=True):
-        self.layer = layer
+        self.layers = _check_layer_names(layer)
         check_non_negative("weight", weight)
+        self.layer = layer
         self.weight = float(weight)
-        self.replaces_loss = bool(replaces_loss)
-        self.layers = (layer,)
+        self.replaces_loss = check_boolean("replaces_loss", replaces_loss)
 
     def generator_terms(self, real, fake, labels):
-        real_mean, fake_mean = (
-            ops.mean(side.features[self.layer], axis=0) for side in (real, fake)
+        distance = sum(
+            _squared_distance_of_means(real.features[name], fake.features[name])
+            for name in self.layers
         )
-        difference = ops.stop_gradient(real_mean) - fake_mean
-        return (self.weight * ops.sum(ops.square(difference)),)
+        return (self.weight * distance,)
 
     def get_config(self):
         return {
@@ -103,13 +104,15 @@ class PullingAway(Technique):
     min_rows = 2
 
     def __init__(self, layer, weight=0.1):
-        self.layer = layer
+        self.layers = _check_layer_names(layer)
+        if len(self.layers) != 1:
+            raise ValueError(f"Expected the name of one layer. Received: {layer!r}")
         check_non_negative("weight", weight)
+        self.layer = layer
         self.weight = float(weight)
-        self.layers = (layer,)
 
     def generator_terms(self, real, fake, labels):
-        return (self.weight * pulling_away(fake.features[self.layer]),)
+        return (self.weight * pulling_away(fake.features[self.layers[0]]),)
 
     def get_config(self):
         return {"layer": self.layer, "weight": self.weight}
@@ -145,6 +148,27 @@ class AuxiliaryClassifier(Technique):
 
     def get_config(self):
         return {"weight": self.weight}
+
+
+def _check_layer_names(layer):
+    """Names as a tuple; raises ValueError unless `layer` is one or a list of some."""
+    names = (layer,) if isinstance(layer, str) else layer
+    if not (
+        isinstance(names, list | tuple)
+        and names
+        and all(isinstance(name, str) for name in names)
+        and len({*names}) == len(names)
+    ):
+        raise ValueError(
+            "`layer` is the name of a layer, or a list of different names. "
+            f"Received: layer={layer!r}"
+        )
+    return tuple(names)
+
+
+def _squared_distance_of_means(real, fake):
+    difference = ops.stop_gradient(ops.mean(real, axis=0)) - ops.mean(fake, axis=0)
+    return ops.sum(ops.square(difference))
 
 
 def _cross_entropy(class_logits, labels):

@@ -59,6 +59,21 @@ def test_bad_epsilon_is_refused(epsilon):
         fast_gradient_sign(lambda x: x, np.zeros((1, 1), "float32"), epsilon)
 
 
+@pytest.mark.parametrize("epsilons", [0.1, [], None, [0.1, -0.1]])
+def test_bad_lists_of_epsilons_are_refused_before_any_attack(epsilons):
+    gan = linear_gan([1.0])
+    samples = np.zeros((2, 1), "float32")
+    with pytest.raises(ValueError, match="`epsilons?`.*Received"):
+        discriminator_robustness(gan, samples, samples, epsilons)
+
+
+def test_samples_that_cannot_be_moved_are_refused():
+    with pytest.raises(ValueError, match="float samples.*int32"):
+        fast_gradient_sign(lambda x: x, np.zeros((1, 1), "int32"), 0.1)
+    with pytest.raises(ValueError, match="low < high"):
+        fast_gradient_sign(lambda x: x, np.zeros((1, 1), "float32"), 0.1, 1.0, -1.0)
+
+
 def test_only_a_gan_is_attacked():
     with pytest.raises(ValueError, match="Expected a kerasgen.models.GAN"):
         discriminator_robustness(make_gan().generator, images(2), images(2), [0.0])

@@ -28,7 +28,6 @@ UNMEASURED = {
     "image_techniques",
     "latent_spaces",
     "likelihood_bounds",
-    "mode_coverage",
     "pixel_sampling",
     "pixel_training",
     "rate_distortion",

@@ -97,3 +97,12 @@ def test_config_round_trip():
     augment = DiffAugment("cutout")
     config = keras.saving.serialize_keras_object(augment)
     assert keras.saving.deserialize_keras_object(config).policy == "cutout"
+
+
+def test_images_whose_eighth_is_no_integer_are_moved_as_the_authors_move_them():
+    """Halves are rounded up: an image of 12 pixels by 2."""
+    x = np.zeros((400, 12, 12, 1), "float32")
+    x[:, 6, 6] = 1.0
+    noise = random.Noise(0, 0, np.arange(len(x)))
+    moved = ops.convert_to_numpy(DiffAugment("translation")(x, noise, "augment_real"))
+    assert {*np.argwhere(moved)[:, 1]} == {4, 5, 6, 7, 8}

@@ -62,6 +62,8 @@ def test_labels_go_to_a_discriminator_that_takes_them():
     ("arguments", "message"),
     [
         ({"layer_names": ["nothing"]}, "down_0_relu.*Received: .*nothing"),
+        ({"layer_names": "down_0_relu"}, "a list of names.*Received"),
+        ({"layer_names": []}, "a list of names.*Received"),
         ({"grid": 0}, "grid"),
         ({"batch_size": 0}, "batch_size"),
     ],

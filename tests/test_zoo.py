@@ -164,6 +164,23 @@ def test_an_autoencoder_brings_back_the_shipped_picture_on_every_backend(name):
 
 
 @pytest.mark.eager
+def test_a_conditional_gan_draws_the_class_that_was_asked_for():
+    """By a classifier that is right on more than 92 % of real test images."""
+    card = preset_card("features_fashion_mnist")
+    assert card["metrics"]["test_accuracy"]["value"] >= 0.92
+    metrics = preset_card("cgan_fashion_mnist")["metrics"]
+    assert metrics["class_agreement"]["value"] >= 0.9
+    assert metrics["class_agreement"]["protocol"].startswith("10000 samples")
+    model = kerasgen.from_preset("cgan_fashion_mnist")
+    labels = np.tile(np.arange(10), 200)
+    _, logits = from_classifier_preset("features_fashion_mnist")(
+        model.generate(len(labels), seed=5, labels=labels)
+    )
+    # Five standard errors of a share of 0.9 of 2,000 samples.
+    assert np.mean(logits.argmax(axis=1) == labels) > 0.9 - 5 * 0.0067
+
+
+@pytest.mark.eager
 @pytest.mark.parametrize("name", GENERATIVE)
 def test_a_shipped_preset_samples_and_tunes(name):
     model = kerasgen.from_preset(name)

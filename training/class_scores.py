@@ -19,11 +19,14 @@ def judge_classes(p, extractor, model):
     Returns:
         Pair of a list of dicts and a dict of metrics.
     """
-    rows = score_classes(p, extractor, model)
-    return rows, summarize_classes(p, extractor, rows)
+    test = datasets.load(p["dataset"], "test")
+    features, logits = extractor(test.images)
+    accuracy = float(np.mean(logits.argmax(axis=1) == test.labels))
+    rows = score_classes(p, extractor, model, test, features)
+    return rows, summarize_classes(p, extractor, rows, accuracy)
 
 
-def score_classes(p, extractor, model):
+def score_classes(p, extractor, model, test, test_features):
     """A row for each class, of as many samples of it as `num_test_samples` holds.
 
     Agreement: share of the samples whose class by the classifier is the one asked for.
@@ -35,19 +38,19 @@ def score_classes(p, extractor, model):
         p: Parameters of the recipe.
         extractor: `FeatureExtractor` with logits.
         model: Conditional model.
+        test: `ArrayDataset` of test images with labels.
+        test_features: Their features.
 
     Returns:
         List of dicts of class, agreement, recall and diversity.
     """
-    test = datasets.load(p["dataset"], "test")
     num = p["num_test_samples"] // model.sampled_classes
     labels = np.repeat(np.arange(model.sampled_classes), num)
     features, logits = extractor(model.generate(len(labels), seed=SEED, labels=labels))
     agrees = logits.argmax(axis=1) == labels
-    real_features = extractor(test.images).features
     rows = []
     for index in range(model.sampled_classes):
-        real, fake = real_features[test.labels == index], features[labels == index]
+        real, fake = test_features[test.labels == index], features[labels == index]
         values = {
             "agreement": agrees[labels == index].mean(),
             "recall": precision_recall(real, fake)[1],
@@ -59,18 +62,20 @@ def score_classes(p, extractor, model):
     return rows
 
 
-def summarize_classes(p, extractor, rows):
+def summarize_classes(p, extractor, rows, accuracy):
     """Mean and smallest value over the classes: metrics of a card.
 
     Args:
         p: Parameters of the recipe.
         extractor: As in `score_classes`.
         rows: Its result.
+        accuracy: The classifier's own, on the test images.
     """
     num = p["num_test_samples"] // len(rows)
     protocol = (
         f"{num * len(rows)} samples of seed {SEED}, {num} of each class, classes and "
-        f"features by {extractor.name} ({extractor.digest[:12]})"
+        f"features by {extractor.name} ({extractor.digest[:12]}), which is right on "
+        f"{accuracy:.2%} of the test images"
     )
     metrics = {}
     for key in ("agreement", "recall", "diversity"):

@@ -38,9 +38,8 @@ def score_preset(name, references):
         scores = SampleScores(extractor, card["dataset"], card["split"], num)
         references[key] = scores, scores.references()
     scores, values = references[key]
-    kept = {k: v for k, v in card["metrics"].items() if "nats" in k}
     card["extractor"] = extractor_card(extractor)
-    card["metrics"] = {**kept, **scores.measure(model)}
+    card["metrics"].update(scores.measure(model))
     if model.sampled_classes is not None:
         card["classes"], more = judge_classes(parameters, extractor, model)
         card["metrics"].update(more)

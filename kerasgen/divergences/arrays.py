@@ -8,6 +8,7 @@ import math
 import numpy as np
 from scipy import special
 
+from kerasgen.arguments import is_finite_number
 from kerasgen.divergences import f_divergences
 
 SUM_TOLERANCE = 1e-6
@@ -125,7 +126,11 @@ def f_divergence(divergence, p, q):
     positive = q > 0
     with np.errstate(divide="ignore"):
         log_ratio = np.log(p[positive]) - np.log(q[positive])
-    value = np.sum(q[positive] * divergence.f_of_log_ratio(log_ratio))
+    ratios = divergence.f_of_log_ratio(log_ratio)
+    # Of a q so small that f(p / q) overflows, though q times it need not.
+    is_far = np.isinf(ratios) & (log_ratio > 0)
+    value = np.sum((q[positive] * ratios)[~is_far])
+    value += np.sum(p[positive][is_far] * divergence.f_per_ratio(log_ratio[is_far]))
     outside = np.sum(p[~positive])
     if outside > 0:
         value += outside * divergence.slope_at_infinity
@@ -164,9 +169,9 @@ def _check_distribution(name, values):
 
 
 def _to_base(nats, base):
-    if base is not None and not (math.isfinite(base) and base > 1):
+    if base is not None and not (is_finite_number(base) and base > 1):
         raise ValueError(
-            f"`base` is None for nats or a finite number > 1. Received: base={base}"
+            f"`base` is None for nats or a finite number > 1. Received: base={base!r}"
         )
     # Rounding may leave an amount below 0.
     return max(float(nats), 0.0) / (1.0 if base is None else math.log(base))

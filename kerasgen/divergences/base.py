@@ -57,6 +57,18 @@ class FDivergence:
         with np.errstate(over="ignore"):
             return self._f(np.asarray(log_ratio, "float64"))
 
+    def f_per_ratio(self, log_ratio):
+        """`f(u) / u` for ratios u so large that f(u) is out of range.
+
+        Args:
+            log_ratio: Float array of any shape, log u in nats.
+
+        Returns:
+            float64 array like `log_ratio`, or a float; `slope_at_infinity`, unless a
+            subclass whose slope is infinite knows better.
+        """
+        return self.slope_at_infinity
+
     def conjugate(self, t):
         """f*(t), the supremum over u of `t * u - f(u)`.
 

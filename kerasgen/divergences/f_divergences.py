@@ -45,6 +45,9 @@ class KullbackLeibler(FDivergence):
     def _f(self, log_ratio):
         return -special.entr(np.exp(log_ratio))
 
+    def f_per_ratio(self, log_ratio):
+        return log_ratio
+
     def _conjugate(self, t):
         return ops.exp(t - 1.0)
 
@@ -91,6 +94,10 @@ class PearsonChi2(FDivergence):
 
     def _f(self, log_ratio):
         return np.square(np.expm1(log_ratio))
+
+    def f_per_ratio(self, log_ratio):
+        with np.errstate(over="ignore"):
+            return np.exp(log_ratio)
 
     def _conjugate(self, t):
         return 0.25 * ops.square(t) + t

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_positive_integer, is_finite_number
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -30,7 +30,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     least.
 
     Raises:
-        ValueError: `num_classes` out of range, or inputs of other shapes.
+        ValueError: An argument is out of range, inputs have other shapes, or labels
+            are no integers.
 
     Example:
         >>> import keras, numpy as np
@@ -50,6 +51,14 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def __init__(self, num_classes, momentum=0.99, epsilon=1e-3, **kwargs):
         super().__init__(**kwargs)
         check_positive_integer("num_classes", num_classes)
+        if not (is_finite_number(momentum) and 0 <= momentum < 1):
+            raise ValueError(
+                f"`momentum` lies in [0, 1). Received: momentum={momentum!r}"
+            )
+        if not (is_finite_number(epsilon) and epsilon > 0):
+            raise ValueError(
+                f"`epsilon` is a finite number > 0. Received: epsilon={epsilon!r}"
+            )
         self.num_classes = int(num_classes)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
@@ -89,6 +98,9 @@ class ConditionalBatchNormalization(keras.layers.Layer):
             Tensor shaped like x.
         """
         x, labels = inputs
+        dtype = keras.backend.standardize_dtype(labels.dtype)
+        if "int" not in dtype:
+            raise ValueError(f"Expected integer labels. Received: dtype={dtype}")
         normalized = self.normalization(x, training=training)
         row = (-1, *(1,) * (len(x.shape) - 2), x.shape[-1])
         gamma, beta = (

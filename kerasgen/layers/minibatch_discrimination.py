@@ -17,8 +17,10 @@ class MinibatchDiscrimination(keras.layers.Layer):
     The samples are those of one call: `GAN` calls its discriminator on reals and on
     fakes apart. On TensorFlow and PyTorch they are the replica's own batch, on JAX
     the global one, and the features grow with their number: keep the batch size of a
-    replica. Penalties on gradients are defined for each sample alone, and do not fit
-    beside this layer. Memory grows with the square of the batch.
+    replica. Of penalties on gradients, those of `GradientPenalty` and its like are of
+    the sum of the batch's scores, and so hold what a sample does to those of the
+    others, as in Karras et al. 2018. A generator has no use for the layer, and `GAN`
+    refuses it there. Memory grows with the square of the batch.
 
     Args:
         num_kernels: Integer >= 1, appended features (B in the paper).

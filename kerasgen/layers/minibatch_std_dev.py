@@ -22,8 +22,10 @@ class MinibatchStdDev(keras.layers.Layer):
 
     The samples are those of one call: `GAN` calls its discriminator on reals and on
     fakes apart. On TensorFlow and PyTorch groups lie within the replica's own batch,
-    on JAX within the global one. Penalties on gradients are defined for each sample
-    alone, and do not fit beside this layer.
+    on JAX within the global one. Of penalties on gradients, those of `GradientPenalty`
+    and its like are of the sum of the batch's scores, and so hold what a sample does to
+    those of the others, as in the paper. A generator has no use for the layer, and
+    `GAN` refuses it there.
 
     Args:
         group_size: Integer >= 1, samples in a group, G; None for the whole batch.

@@ -37,6 +37,7 @@ least_squares = LeastSquares(a=0.0, b=1.0, c=1.0)
 least_squares_pearson = LeastSquares(a=-1.0, b=1.0, c=0.0)
 relativistic_average = RelativisticAverage(log_loss_discriminator)
 relativistic_average_hinge = RelativisticAverage(hinge_discriminator)
+relativistic_average_least_squares = RelativisticAverage(least_squares_pearson)
 ebgan = EnergyBased(margin=1.0)
 f_gan_kl = FGAN("kl")
 f_gan_reverse_kl = FGAN("reverse_kl")
@@ -76,6 +77,7 @@ __all__ = [
     "pulling_away",
     "relativistic_average",
     "relativistic_average_hinge",
+    "relativistic_average_least_squares",
     "two_sided_label_smoothing",
     "wasserstein",
     "wasserstein_discriminator",

@@ -119,21 +119,26 @@ class AdversarialLoss:
         return cls(**{key: deserialize(value) for key, value in config.items()})
 
 
-def accuracies_by_averages(real_scores, fake_scores):
-    """Shares of reals above the average fake, and of fakes below the average real.
+class ComparingLoss(AdversarialLoss):
+    """Base of losses that are the same for scores with a constant added.
 
-    For losses that are the same for scores with a constant added.
-
-    Args:
-        real_scores: float (B, ...), scores of real samples.
-        fake_scores: float (B, ...), scores of fakes.
-
-    Returns:
-        `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1].
+    A sample's own score does not tell a real from a fake; it is compared with the
+    other kind's mean.
     """
-    reals_above = ops.cast(ops.greater(real_scores, ops.mean(fake_scores)), "float32")
-    fakes_below = ops.cast(ops.less(fake_scores, ops.mean(real_scores)), "float32")
-    return ops.mean(reals_above), ops.mean(fakes_below)
+
+    def accuracies(self, real_scores, fake_scores):
+        """Shares of reals above the average fake, and of fakes below the average real.
+
+        Args:
+            real_scores: float (B, ...), scores of real samples.
+            fake_scores: float (B, ...), scores of fakes.
+
+        Returns:
+            `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1].
+        """
+        reals = ops.cast(ops.greater(real_scores, ops.mean(fake_scores)), "float32")
+        fakes = ops.cast(ops.less(fake_scores, ops.mean(real_scores)), "float32")
+        return ops.mean(reals), ops.mean(fakes)
 
 
 def register(target):

@@ -3,8 +3,7 @@
 from keras import ops
 
 from kerasgen.losses.adversarial_loss import (
-    AdversarialLoss,
-    accuracies_by_averages,
+    ComparingLoss,
     register,
 )
 
@@ -38,11 +37,8 @@ def wasserstein_discriminator(real_logits, fake_logits):
 
 
 @register
-class Wasserstein(AdversarialLoss):
+class Wasserstein(ComparingLoss):
     """`E D(G(z)) - E D(x)`, and `-E D(G(z))`, of a critic that is kept Lipschitz.
-
-    A constant added to the scores changes nothing, so that a sample's own score does
-    not tell a real from a fake: `accuracies` compares it with the other kind's mean.
 
     Reference: Arjovsky et al. 2017, "Wasserstein GAN", equation 2.
     """
@@ -59,10 +55,6 @@ class Wasserstein(AdversarialLoss):
     def generator(self, real_logits, fake_logits):
         """What the critic thinks of the fakes, with its sign turned."""
         return negative_critic_generator(real_logits, fake_logits)
-
-    def accuracies(self, real_scores, fake_scores):
-        """As `accuracies_by_averages`."""
-        return accuracies_by_averages(real_scores, fake_scores)
 
     def get_config(self):
         return {}

@@ -9,14 +9,16 @@ from kerasgen.layers.virtual_batch_normalization import DropReference
 # Two far points on either side: an activation without bounds still grows there.
 PROBES = (-1e4, -1e2, 1e2, 1e4)
 LEAST_GROWTH = 1.0
+STILL = (1.0,) * len(PROBES)
 
 
 def output_range(network, index=0):
-    """Range of a network's output, if its last activation bounds it.
+    """Range of a network's output, if its last activations bound it.
 
-    The head is what follows the last layer with weights: that layer's activation, and
-    all operations after it. It is given large negative and positive numbers, so an
-    activation is known by what it does, be it a name, a function or a layer.
+    The head is what follows the last layers with weights: their activations, and all
+    operations after them. They are given large negative and positive numbers, together
+    and one at a time, so an activation is known by what it does, be it a name, a
+    function or a layer.
 
     Args:
         network: Built Functional or Sequential `keras.Model`.
@@ -34,41 +36,75 @@ def output_range(network, index=0):
     >>> output_range(keras.Sequential([keras.Input((4,)), layer]))
     (0.0, 1.0)
     """
-    outputs = ops.convert_to_numpy(_respond(network.outputs[index]))
-    means = outputs.reshape(len(PROBES), -1).astype("float64").mean(axis=1)
-    below, above = means[1] - means[0], means[3] - means[2]
-    if min(abs(below), abs(above)) > LEAST_GROWTH and below * above > 0:
-        return None
-    return float(means.min()), float(means.max())
+    return _range_of(network.outputs[index])
 
 
-def _respond(output):
-    """What the head that ends in a symbolic tensor makes of the probes."""
-    tensor, num_dropped = output, 0
-    operation, inputs, index = _source(tensor)
-    while len(inputs) == 1 and not getattr(operation, "weights", []):
+def _range_of(output):
+    sources, num_dropped = _sources(output)
+    moving = [[PROBES] * len(sources)]
+    if len(sources) > 1:
+        # Alone too: of a difference both would cancel.
+        moving += [
+            [PROBES if other is source else STILL for other in sources]
+            for source in sources
+        ]
+    head = None
+    if sources != [output]:
+        head = keras.Model(sources, output, name="head")
+    tried = []
+    for probes in moving:
+        values = [
+            _respond(source, points, num_dropped)
+            for source, points in zip(sources, probes, strict=True)
+        ]
+        result = values[0] if head is None else head(values, training=False)
+        rows = ops.convert_to_numpy(result)[: len(PROBES)].astype("float64")
+        means = rows.reshape(len(PROBES), -1).mean(axis=1)
+        below, above = means[1] - means[0], means[3] - means[2]
+        if min(abs(below), abs(above)) > LEAST_GROWTH and below * above > 0:
+            return None
+        tried += [*means]
+    return float(min(tried)), float(max(tried))
+
+
+def _sources(output):
+    """Tensors of the last layers with weights, and how many rows the head drops."""
+    sources, stack, seen, num_dropped = [], [output], set(), 0
+    while stack:
+        tensor = stack.pop()
+        if id(tensor) in seen:
+            continue
+        seen.add(id(tensor))
+        operation, inputs, _ = _origin(tensor)
+        if not inputs or getattr(operation, "weights", []):
+            sources.append(tensor)
+            continue
         if isinstance(operation, DropReference):
             num_dropped += operation.num_reference
-        tensor = inputs[0]
-        operation, inputs, index = _source(tensor)
+        stack += inputs
+    return sources, num_dropped
+
+
+def _respond(tensor, points, num_dropped):
+    """What the layer that made a tensor makes of its sums, with rows to drop."""
+    operation, _, index = _origin(tensor)
     while isinstance(operation, keras.layers.Wrapper):
         operation = operation.layer
+    shape = [1 if size is None else size for size in tensor.shape[1:]]
     if getattr(operation, "outputs", None):
-        values = _respond(operation.outputs[index])
-    else:
-        shape = [1 if size is None else size for size in tensor.shape[1:]]
-        probes = np.reshape(PROBES, [-1] + [1] * len(shape))
-        values = ops.convert_to_tensor(np.tile(probes, [1, *shape]), "float32")
-        if getattr(operation, "activation", None) is not None:
-            values = operation.activation(values)
-    if tensor is output:
-        return values
-    # Rows for the head to drop.
-    values = ops.pad(values, [[0, num_dropped]] + [[0, 0]] * (len(values.shape) - 1))
-    return keras.Model(tensor, output, name="head")(values, training=False)
+        inner = _range_of(operation.outputs[index])
+        if inner is not None:
+            points = np.clip(points, *inner)
+    is_float = "float" in keras.backend.standardize_dtype(tensor.dtype)
+    column = np.reshape(points, [-1] + [1] * len(shape)) * is_float
+    dtype = "float32" if is_float else tensor.dtype
+    values = ops.convert_to_tensor(np.tile(column, [1, *shape]), dtype)
+    if getattr(operation, "activation", None) is not None:
+        values = operation.activation(values)
+    return ops.pad(values, [[0, num_dropped]] + [[0, 0]] * len(shape))
 
 
-def _source(tensor):
+def _origin(tensor):
     """The operation that made a symbolic tensor, its inputs, and which output it is."""
     operation, node_index, tensor_index = tensor._keras_history
     inputs = operation._inbound_nodes[node_index].input_tensors

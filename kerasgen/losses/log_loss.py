@@ -4,6 +4,7 @@ import math
 
 from keras import ops
 
+from kerasgen.arguments import is_finite_number
 from kerasgen.losses.adversarial_loss import AdversarialLoss, register
 
 
@@ -67,10 +68,11 @@ class LabelSmoothing(AdversarialLoss):
     head_reason = "The log loss contains the sigmoid, and takes logits."
 
     def __init__(self, real=0.9, fake=0.0):
-        if not 0 <= fake < real <= 1:
+        are_numbers = is_finite_number(real) and is_finite_number(fake)
+        if not are_numbers or not 0 <= fake < real <= 1:
             raise ValueError(
                 "Labels are probabilities with `real` above `fake`: expected "
-                f"0 <= fake < real <= 1. Received: real={real}, fake={fake}"
+                f"0 <= fake < real <= 1. Received: real={real!r}, fake={fake!r}"
             )
         self.real = real
         self.fake = fake

@@ -5,14 +5,14 @@ from keras import ops
 
 from kerasgen.losses.adversarial_loss import (
     AdversarialLoss,
-    accuracies_by_averages,
+    ComparingLoss,
     register,
 )
 from kerasgen.losses.log_loss import log_loss_discriminator
 
 
 @register
-class RelativisticAverage(AdversarialLoss):
+class RelativisticAverage(ComparingLoss):
     """A loss of logits less the mean logit of the other kind of sample.
 
     Of a discriminator's loss L(real, fake), this makes
@@ -24,11 +24,14 @@ class RelativisticAverage(AdversarialLoss):
 
     Args:
         discriminator_loss: Function `(real_logits, fake_logits)` -> scalar tensor
-            of a loss that is decided at 0: `log_loss_discriminator` or
-            `hinge_discriminator`.
+            of a loss that is decided at 0, such as `log_loss_discriminator` or
+            `hinge_discriminator`, or an `AdversarialLoss` whose discriminator's loss
+            is one. A function of one's own is registered with Keras
+            (`keras.saving.register_keras_serializable`), or saved models do not load.
 
     Raises:
-        ValueError: The loss is no function.
+        ValueError: It is neither, or the loss is not decided at 0, as that of
+            `LeastSquares(0, 1, 1)`.
 
     Example:
 
@@ -47,17 +50,34 @@ class RelativisticAverage(AdversarialLoss):
     head_reason = "Relativistic losses compare logits, any real number."
 
     def __init__(self, discriminator_loss=log_loss_discriminator):
-        if not callable(discriminator_loss):
+        is_pair = isinstance(discriminator_loss, AdversarialLoss)
+        if not is_pair and (
+            not callable(discriminator_loss) or isinstance(discriminator_loss, type)
+        ):
             raise ValueError(
                 "`discriminator_loss` is a function of real and fake logits, such as "
-                "kerasgen.losses.hinge_discriminator. "
+                "kerasgen.losses.hinge_discriminator, or an AdversarialLoss. "
                 f"Received: discriminator_loss={discriminator_loss!r}"
             )
+        if is_pair and not (
+            discriminator_loss.threshold == 0.0
+            and discriminator_loss.real_scores_are_high
+            and not discriminator_loss.needs_real_logits
+        ):
+            raise ValueError(
+                "Differences of logits are decided at 0: expected a loss of logits "
+                "that is, such as LeastSquares(a=-1, b=1, c=0). Received: "
+                f"{type(discriminator_loss).__name__} with threshold="
+                f"{discriminator_loss.threshold:g}"
+            )
         self.discriminator_loss = discriminator_loss
+        self._judge = (
+            discriminator_loss.discriminator if is_pair else discriminator_loss
+        )
 
     def discriminator(self, real_logits, fake_logits):
         """Reals above the average fake, and fakes below the average real."""
-        return self.discriminator_loss(
+        return self._judge(
             _less_average(real_logits, fake_logits),
             _less_average(fake_logits, real_logits),
         )
@@ -65,18 +85,6 @@ class RelativisticAverage(AdversarialLoss):
     def generator(self, real_logits, fake_logits):
         """The discriminator's loss with real and fake swapped."""
         return self.discriminator(fake_logits, real_logits)
-
-    def accuracies(self, real_scores, fake_scores):
-        """Shares of reals above the average fake, and of fakes below the average real.
-
-        Args:
-            real_scores: float (B, ...), scores of real samples.
-            fake_scores: float (B, ...), scores of fakes.
-
-        Returns:
-            `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1].
-        """
-        return accuracies_by_averages(real_scores, fake_scores)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

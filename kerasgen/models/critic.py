@@ -1,5 +1,6 @@
 """`Critic`: a discriminator as losses, penalties and techniques see it."""
 
+import graphlib
 from typing import NamedTuple
 
 import keras
@@ -38,7 +39,7 @@ class Critic:
         missing = [name for name in layers if name not in made]
         if missing:
             raise ValueError(
-                "Expected layers that the discriminator's output depends on: "
+                "Expected layers between the discriminator's samples and its output: "
                 f"{sorted(made)}. Received: {missing}"
             )
         self.network = network
@@ -85,19 +86,35 @@ class Critic:
 
 
 def _tensors_by_layer(network):
-    """Dict of layer name to its symbolic output on the way to the network's outputs.
+    """Dict of layer name to its symbolic output on the way from samples to outputs.
 
     Not `layer.output`: a network that was loaded has the nodes of an earlier build too,
     through which the layers would run twice.
     """
-    made, stack = {}, list(network.outputs)
+    made, stack, parents = {}, list(network.outputs), {}
     while stack:
         tensor = stack.pop()
         layer, node_index, _ = tensor._keras_history
         if layer.name not in made:
             made[layer.name] = tensor
-            stack += layer._inbound_nodes[node_index].input_tensors
-    return made
+            parents[layer.name] = layer._inbound_nodes[node_index].input_tensors
+            stack += parents[layer.name]
+
+    samples = network.inputs[0]._keras_history[0].name
+    # Parents before children.
+    sees_samples = {samples}
+    for name in _from_first_to_last(parents):
+        if any(t._keras_history[0].name in sees_samples for t in parents[name]):
+            sees_samples.add(name)
+    return {name: tensor for name, tensor in made.items() if name in sees_samples}
+
+
+def _from_first_to_last(parents):
+    graph = {
+        name: {tensor._keras_history[0].name for tensor in tensors}
+        for name, tensors in parents.items()
+    }
+    return graphlib.TopologicalSorter(graph).static_order()
 
 
 class _GivenLabels:

@@ -13,6 +13,8 @@ from kerasgen.models.gan_checks import (
     check_penalties,
     check_positive,
     check_techniques,
+    check_weight_clipping,
+    warn_of_free_critic,
 )
 from kerasgen.models.historical_average import HistoricalAverage
 from kerasgen.models.implicit_model import ImplicitModel
@@ -93,7 +95,7 @@ class GAN(ImplicitModel):
         techniques = check_techniques(techniques, discriminator)
         check_fraction("ema_decay", ema_decay)
         check_positive("historical_averaging", historical_averaging)
-        check_positive("weight_clipping", weight_clipping)
+        check_weight_clipping(weight_clipping, discriminator)
         check_augment(augment, tuple(generator.outputs[0].shape[1:]))
         adversarial_loss = losses.get(loss)
         adversarial_loss.check_discriminator(discriminator)
@@ -111,9 +113,7 @@ class GAN(ImplicitModel):
         self.historical_averaging = historical_averaging
         self.weight_clipping = weight_clipping
         self.num_classes = None if num_classes is None else int(num_classes)
-        # A function, so that Keras does not adopt the critic's model here.
-        self.judge = lambda *args, **kwargs: critic(*args, **kwargs)
-        self._given = critic.given
+        self.critic = critic
         self.histories = {}
         if historical_averaging is not None:
             self.histories = {
@@ -181,7 +181,10 @@ class GAN(ImplicitModel):
             jit_compile: As in `keras.Model.compile`.
             steps_per_execution: As in `keras.Model.compile`; 1 on PyTorch.
             auto_scale_loss: Scale the loss of each player that computes in float16.
+
+        Warns of a Wasserstein loss whose critic nothing keeps Lipschitz.
         """
+        warn_of_free_critic(self)
         self.compile_players(
             {
                 "discriminator": discriminator_optimizer,
@@ -249,7 +252,7 @@ class GAN(ImplicitModel):
                 real_judgement.logits, fake_judgement.logits
             )
         ]
-        critic = self._given(labels)
+        critic = self.critic.given(labels)
         for penalty in self.penalties:
             values.append(penalty(critic, batch.x, fake, noise, substep))
         for technique in self.techniques:
@@ -293,6 +296,10 @@ class GAN(ImplicitModel):
             "real_accuracy": real_accuracy,
             "fake_accuracy": fake_accuracy,
         }
+
+    def judge(self, x, labels=None, training=True):
+        """What the discriminator makes of samples; see `Critic`."""
+        return self.critic(x, labels, training)
 
     def decode(self, z, use_ema, labels=None):
         network = self.generator

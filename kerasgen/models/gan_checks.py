@@ -1,13 +1,19 @@
 """What the parts of a GAN must be to fit together."""
 
+import warnings
+
 import keras
 
 from kerasgen.arguments import is_finite_number
 from kerasgen.layers import (
     DropReference,
+    MinibatchDiscrimination,
+    MinibatchStdDev,
     ReferenceBatch,
+    SpectralNormalization,
     VirtualBatchNormalization,
 )
+from kerasgen.losses.critic import Wasserstein
 from kerasgen.losses.discriminator_head import output_range
 from kerasgen.techniques import AuxiliaryClassifier, Technique
 
@@ -30,6 +36,8 @@ def check_networks(generator, discriminator, latent_dim, num_classes):
             )
     if generator is discriminator:
         raise ValueError(f"Expected two networks. Received: {generator.name} twice")
+    check_nothing_shared([("generator", generator), ("discriminator", discriminator)])
+    _check_samples_alone(generator)
     _check_inputs("generator", generator, (latent_dim,), num_classes)
     shape = tuple(generator.outputs[0].shape[1:])
     if tuple(discriminator.inputs[0].shape[1:]) != shape:
@@ -53,6 +61,35 @@ def check_networks(generator, discriminator, latent_dim, num_classes):
                 "output of class logits. Received: one input and one output, "
                 f"{num_classes=}"
             )
+
+
+def check_nothing_shared(networks):
+    """Raises ValueError if networks of different owners have a variable in common.
+
+    Args:
+        networks: List of pairs: the owner's name, and a built Keras model.
+    """
+    owners = {}
+    for owner, network in networks:
+        for variable in network.variables:
+            other = owners.setdefault(id(variable), owner)
+            if other != owner:
+                raise ValueError(
+                    "Players train against each other: expected networks with weights "
+                    f"of their own. Received: `{other}` and `{owner}` share "
+                    f"{variable.path}"
+                )
+
+
+def _check_samples_alone(generator):
+    kinds = (MinibatchDiscrimination, MinibatchStdDev)
+    mixing = [layer.name for layer in _layers(generator, kinds)]
+    if mixing:
+        raise ValueError(
+            "Layers that compare the samples of a batch show a discriminator how alike "
+            "they are; a generator's sample would depend on the others of its batch: "
+            f"expected none in the generator. Received: {mixing}"
+        )
 
 
 def _check_inputs(name, network, shape, num_classes):
@@ -103,7 +140,8 @@ def check_penalties(penalties, discriminator):
             f"`penalties` is a list of penalties. Received: penalties={penalties!r}"
         )
     for penalty in penalties:
-        if not callable(penalty) or not isinstance(getattr(penalty, "name", None), str):
+        is_named = isinstance(getattr(penalty, "name", None), str)
+        if not callable(penalty) or isinstance(penalty, type) or not is_named:
             raise ValueError(
                 "A penalty is an object with a `name`, such as those of "
                 f"kerasgen.penalties. Received: {penalty!r}"
@@ -116,8 +154,8 @@ def check_penalties(penalties, discriminator):
         )
     mixing = [
         layer.name
-        for layer in discriminator._flatten_layers()
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.trainable
+        for layer in _layers(discriminator, keras.layers.BatchNormalization)
+        if layer.trainable
     ]
     for penalty in penalties:
         if mixing and getattr(penalty, "is_per_sample", False):
@@ -179,7 +217,7 @@ def check_reference_batches(name, network):
         network: Built Keras model.
     """
     added, counted, dropped = (
-        [layer for layer in network._flatten_layers() if isinstance(layer, kind)]
+        _layers(network, kind)
         for kind in (ReferenceBatch, VirtualBatchNormalization, DropReference)
     )
     sizes = {layer.reference_shape[0] for layer in added}
@@ -222,8 +260,54 @@ def check_augment(augment, data_shape):
             "`augment` is for images: expected None for samples of shape "
             f"{data_shape}. Received: augment={augment!r}"
         )
-    if augment is not None and not callable(augment):
+    if augment is not None and (not callable(augment) or isinstance(augment, type)):
         raise ValueError(
             "`augment` is None or an object such as kerasgen.augmentation.DiffAugment. "
             f"Received: augment={augment!r}"
         )
+
+
+def check_weight_clipping(weight_clipping, discriminator):
+    """Raises ValueError unless it is None or a limit that the weights obey.
+
+    Args:
+        weight_clipping: See `GAN`.
+        discriminator: Built Keras model.
+    """
+    check_positive("weight_clipping", weight_clipping)
+    normalized = [layer.name for layer in _layers(discriminator, SpectralNormalization)]
+    if weight_clipping is not None and normalized:
+        raise ValueError(
+            "Spectral normalization divides a weight by its largest singular value, "
+            "whatever limit it was clipped to: expected weight_clipping=None, or no "
+            f"such layer. Received: weight_clipping={weight_clipping}, {normalized}"
+        )
+
+
+def warn_of_free_critic(gan):
+    """Warns where nothing keeps the critic of a Wasserstein loss Lipschitz.
+
+    Args:
+        gan: `GAN`.
+    """
+    is_wasserstein = isinstance(gan.adversarial_loss, Wasserstein)
+    is_kept = (
+        gan.penalties
+        or gan.weight_clipping is not None
+        or _layers(gan.discriminator, SpectralNormalization)
+        or any(
+            getattr(layer, "kernel_constraint", None) is not None
+            for layer in gan.discriminator._flatten_layers()
+        )
+    )
+    if is_wasserstein and not is_kept:
+        warnings.warn(
+            "Nothing keeps the critic Lipschitz, so that the Wasserstein loss has no "
+            "end: add penalties=[kerasgen.penalties.GradientPenalty(10.0)], "
+            "weight_clipping=0.01 or spectral normalisation.",
+            stacklevel=3,
+        )
+
+
+def _layers(network, kind):
+    return [layer for layer in network._flatten_layers() if isinstance(layer, kind)]

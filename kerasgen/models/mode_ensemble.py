@@ -6,6 +6,7 @@ from keras import ops
 
 from kerasgen.datasets.stratified import StratifiedDataset
 from kerasgen.models.gan import GAN
+from kerasgen.models.gan_checks import check_nothing_shared
 from kerasgen.models.implicit_model import ImplicitModel
 from kerasgen.pixel_distributions import inverse_cdf
 
@@ -250,6 +251,13 @@ def _check_members(gans):
         )
     if len({id(gan) for gan in gans}) < len(gans):
         raise ValueError("Expected different members. Received: the same GAN twice")
+    check_nothing_shared(
+        [
+            (f"gans[{index}]", network)
+            for index, gan in enumerate(gans)
+            for network in gan.networks.values()
+        ]
+    )
     if any(gan.num_classes is not None for gan in gans):
         raise ValueError(
             "Expected unconditional members: the mode is what they are told apart by. "

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from kerasgen import backend
-from kerasgen.arguments import check_non_negative
+from kerasgen.arguments import check_boolean, check_non_negative
 from kerasgen.penalties.base import Penalty
 
 NORM_EPSILON = 1e-12
@@ -28,7 +28,7 @@ class GradientPenalty(Penalty):
         one_sided: Whether norms below 1 are free.
 
     Raises:
-        ValueError: The weight is negative or not finite.
+        ValueError: The weight is negative or not finite, or `one_sided` is no bool.
 
     Example:
 
@@ -52,7 +52,7 @@ class GradientPenalty(Penalty):
 
     def __init__(self, weight=10.0, one_sided=False):
         super().__init__(weight)
-        self.one_sided = bool(one_sided)
+        self.one_sided = check_boolean("one_sided", one_sided)
 
     def __call__(self, discriminator, real, fake, noise, substep=0):
         real, fake = ops.convert_to_tensor(real), ops.convert_to_tensor(fake)

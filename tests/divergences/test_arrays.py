@@ -121,6 +121,20 @@ def test_zeros(name):
         assert limit > 500
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_numbers_too_small_for_a_ratio(name):
+    """p / q overflows, q f(p / q) does not: the limit where f is bounded, p log p/q."""
+    tiny = 1e-320  # no longer a normal float64
+    actual = divergences.f_divergence(name, [0.5, 0.5], [tiny, 1.0])
+    if name == "kl":
+        expected = 0.5 * (np.log(0.5) - np.log(tiny)) + 0.5 * np.log(0.5)
+    elif name == "pearson_chi2":
+        expected = np.inf  # p^2 / q = 2.5e319
+    else:
+        expected = divergences.f_divergence(name, [0.5, 0.5], [0.0, 1.0])
+    np.testing.assert_allclose(actual, expected, rtol=1e-13)
+
+
 def test_only_one_of_the_kls_minds_a_zero():
     p, q = np.array([0.5, 0.5, 0.0]), np.array([0.25, 0.25, 0.5])
     assert divergences.f_divergence("kl", p, q) == pytest.approx(LOG_2, rel=1e-14)
@@ -178,7 +192,7 @@ def test_wrong_arrays(p, message):
             measure(p, q)
 
 
-@pytest.mark.parametrize("base", [1, 0, -2, 0.5, np.inf, np.nan])
+@pytest.mark.parametrize("base", [1, 0, -2, 0.5, np.inf, np.nan, "2", True])
 def test_wrong_base(base):
     for measure in (divergences.kl, divergences.js, divergences.js_distance):
         with pytest.raises(ValueError, match=r"`base` is None .* Received: base="):

@@ -108,3 +108,19 @@ def test_labels_of_another_shape_are_refused():
     inputs = [keras.Input((3,)), keras.Input((1,), dtype="int32")]
     with pytest.raises(ValueError, match=r"Expected \[x, labels\].*Received: shapes="):
         ConditionalBatchNormalization(2)(inputs)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [{"momentum": 1.0}, {"momentum": -0.1}, {"epsilon": 0.0}, {"epsilon": "1e-3"}],
+)
+def test_bad_arguments(arguments):
+    with pytest.raises(ValueError, match="Received: "):
+        ConditionalBatchNormalization(3, **arguments)
+
+
+def test_labels_are_integers():
+    layer = ConditionalBatchNormalization(3)
+    labels = np.zeros(2, "float32")
+    with pytest.raises(ValueError, match="integer labels. Received: dtype=float32"):
+        layer([np.zeros((2, 4), "float32"), labels])

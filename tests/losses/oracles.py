@@ -101,6 +101,9 @@ ORACLES = {
     "least_squares_pearson": least_squares(-1.0, 1.0, 0.0),
     "relativistic_average": Relativistic(lambda x: softplus(-x), softplus),
     "relativistic_average_hinge": Relativistic(lambda x: hinge(-x), hinge),
+    "relativistic_average_least_squares": Relativistic(
+        lambda x: 0.5 * (x - 1.0) ** 2, lambda x: 0.5 * (x + 1.0) ** 2
+    ),
     "ebgan": Separable(lambda x: x, lambda x: hinge(-x), lambda x: x),
     # Table 2 and 6 of the paper: g(v), and f*(g(v)).
     "f_gan_kl": f_gan(limit, lambda v: np.exp(limit(v) - 1.0)),

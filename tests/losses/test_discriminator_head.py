@@ -50,6 +50,14 @@ def projection():
     return keras.Model([image, label], logit)
 
 
+def merged(merge, first=None, second=None):
+    """Two layers with weights whose outputs meet in an operation without."""
+    image = keras.Input(IMAGE)
+    features = layers.Flatten()(image)
+    units = [layers.Dense(1, activation=a)(features) for a in (first, second)]
+    return keras.Model(image, merge(*units))
+
+
 FLATTEN = layers.Flatten
 BOUNDED = {
     "name": lambda: head(FLATTEN(), layers.Dense(1, activation="sigmoid")),
@@ -94,6 +102,16 @@ BOUNDED = {
     "no weights": lambda: keras.Sequential(
         [keras.Input((3,)), layers.Activation("tanh")]
     ),
+    "sum of sigmoids": lambda: merged(lambda a, b: a + b, "sigmoid", "sigmoid"),
+    "mean of sigmoids": lambda: merged(
+        lambda a, b: layers.Average()([a, b]), "sigmoid", "sigmoid"
+    ),
+    "sigmoid of a sum": lambda: merged(lambda a, b: ops.sigmoid(a + b)),
+    "sigmoids joined": lambda: merged(
+        lambda a, b: ops.mean(layers.Concatenate()([a, b]), axis=1, keepdims=True),
+        "sigmoid",
+        "tanh",
+    ),
 }
 UNBOUNDED = {
     "linear": lambda: head(FLATTEN(), layers.Dense(1)),
@@ -106,6 +124,10 @@ UNBOUNDED = {
         FLATTEN(), SpectralNormalization(layers.Dense(1))
     ),
     "projection": projection,
+    "difference": lambda: merged(lambda a, b: a - b),
+    "gate": lambda: merged(lambda a, b: a * b, "sigmoid"),
+    "product": lambda: merged(lambda a, b: a * b),
+    "residual": lambda: merged(lambda a, b: a + b, "sigmoid"),
     "no weights": lambda: keras.Sequential([keras.Input((3,)), layers.Flatten()]),
 }
 

@@ -27,7 +27,7 @@ def autoencoder():
             keras.Input(SHAPE),
             layers.Flatten(),
             layers.Dense(8, activation="relu", name="code"),
-            layers.Dense(64, activation="tanh"),
+            layers.Dense(64, activation="tanh", name="output"),
             layers.Reshape(SHAPE),
         ]
     )
@@ -54,7 +54,8 @@ def test_every_named_loss_trains_both_players(name):
     # TensorFlow traces for seconds, and `fit` in a graph is tested elsewhere.
     is_eager = keras.backend.backend() == "tensorflow"
     network = autoencoder() if name == "ebgan" else None
-    gan = make(network, loss=name, run_eagerly=is_eager)
+    clipping = {"weight_clipping": 0.1} if name == "wasserstein" else {}
+    gan = make(network, loss=name, run_eagerly=is_eager, **clipping)
     before = weights_of(gan.generator), weights_of(gan.discriminator)
     history = gan.fit(images(24), batch_size=8, verbose=0).history
     assert all(np.isfinite(values).all() for values in history.values())
@@ -112,6 +113,21 @@ def test_feature_matching_is_the_distance_of_mean_features():
     assert float(ops.convert_to_numpy(terms["g_loss"])) == pytest.approx(value)
 
 
+def test_features_of_several_layers_are_added():
+    def matched(layer):
+        keras.utils.set_random_seed(0)
+        technique = FeatureMatching(layer)
+        gan = make(autoencoder(), loss="ebgan", techniques=[technique])
+        batch = next(iter_batches(images(8)))
+        z = np.random.default_rng(0).standard_normal((8, LATENT_DIM)).astype("float32")
+        terms = gan.generator_terms(batch, ops.convert_to_tensor(z), noise=None)
+        return float(ops.convert_to_numpy(terms["feature_matching"]))
+
+    single = [matched(name) for name in ("code", "output")]
+    assert matched(["code", "output"]) == pytest.approx(sum(single), rel=1e-4)
+    assert min(single) > 0
+
+
 def iter_batches(x):
     from kerasgen.models import Batch
 
@@ -138,7 +154,7 @@ def test_feature_matching_beside_the_loss_adds_to_it():
 
 
 def test_a_layer_that_is_not_there_is_named():
-    with pytest.raises(ValueError, match="the discriminator's output.*'nothing'"):
+    with pytest.raises(ValueError, match="samples and its output.*'nothing'"):
         make(techniques=[FeatureMatching("nothing")])
 
 
@@ -157,6 +173,17 @@ def test_features_of_a_network_with_a_reference_batch_are_the_batch_s_own():
     np.testing.assert_allclose(
         *(ops.convert_to_numpy(f) for f in (features, whole[:8])), atol=1e-6
     )
+
+
+@pytest.mark.parametrize("rates", [(0.0, 0.01), (0.01, 0.0)])
+def test_each_player_has_a_time_scale_of_its_own(rates):
+    gan = make(learning_rates=rates)
+    players = gan.generator, gan.discriminator
+    before = [weights_of(network) for network in players]
+    gan.fit(images(16), batch_size=8, verbose=0)
+    for rate, network, old in zip(rates, players, before, strict=True):
+        moved = [(a != b).any() for a, b in zip(old, weights_of(network), strict=True)]
+        assert all(moved) if rate else not any(moved)
 
 
 def test_weights_stay_within_the_clipping_limit():

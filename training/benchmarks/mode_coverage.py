@@ -146,7 +146,8 @@ def render(done):
         "one, in nats; both medians. A run that diverged covers no mode, and is "
         "counted beside the KL of the others.",
         "",
-        f"All runs took {seconds / 60:.0f} minutes of CPU time.",
+        f"All runs took {seconds / 60:.0f} minutes of CPU time; two cores have 120 an "
+        "hour.",
     ]
     for group, table, title in (
         ("losses", LOSSES, "Losses, with no stabiliser"),

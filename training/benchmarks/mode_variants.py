@@ -37,6 +37,11 @@ LOSSES = {
         "Jolicoeur-Martineau 2019",
         "",
     ),
+    "relativistic average least squares": (
+        {"loss": "relativistic_average_least_squares"},
+        "Jolicoeur-Martineau 2019",
+        "targets -1 and 1",
+    ),
     "EBGAN": (
         {"loss": "ebgan", "head": 2},
         "Zhao et al. 2017",

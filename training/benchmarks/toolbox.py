@@ -8,7 +8,8 @@ medians of three seeds) and of results/image_techniques.md (a small DCGAN of
 Fashion-MNIST: FID, and the share of samples of the class that was asked for; means of
 three seeds). What a paper says of its part stands beside a comparison of two variants:
 "yes" where the difference has the paper's sign and the seeds' ranges do not overlap,
-"no" where it has the other sign and they do not, "not seen" otherwise. The scale is
+"no" where it has the other sign and they do not, "not seen" otherwise, ties among them:
+where the other variant covers every mode, none can cover more. The scale is
 that of students' machines, settings were not tuned, and a "no" says nothing of other
 scales. The table lands in results/toolbox.md.
 """
