@@ -42,8 +42,9 @@ def test_contract(tmp_path):
             name="mine",
         )
 
-    # Labels: tests/models/test_conditional_gan.py.
-    contracts.check_model(make_model, images(40), tmp_path, ["num_classes"])
+    # Labels: tests/models/test_conditional_gan.py; clipping: test_gan_options.py.
+    elsewhere = ["num_classes", "weight_clipping"]
+    contracts.check_model(make_model, images(40), tmp_path, elsewhere)
 
 
 def test_each_discriminator_step_sees_fresh_data():

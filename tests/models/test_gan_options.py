@@ -192,6 +192,8 @@ def test_weights_stay_within_the_clipping_limit():
     largest = [np.abs(w).max() for w in weights_of(gan.discriminator)]
     assert max(largest) == pytest.approx(0.05)
     assert max(np.abs(w).max() for w in weights_of(gan.generator)) > 0.05
+    copy = GAN.from_config(gan.get_config())
+    assert copy.weight_clipping == gan.weight_clipping == 0.05
 
 
 def test_historical_averaging_follows_its_formula():
