@@ -23,7 +23,6 @@ RESULTS = BENCHMARKS / "results"
 UNMEASURED = {
     "adversarial_examples",
     "dimensionality_reduction",
-    "discriminator_features",
     "generative_classifiers",
     "image_techniques",
     "latent_spaces",
@@ -67,6 +66,14 @@ def test_the_dcgan_beats_a_plain_one_by_a_tenth():
     own = result["scores"].pop("kerasgen dcgan_fashion_mnist")
     assert abs(own - card["metrics"]["fid10k_test"]["value"]) < 1e-3
     assert own <= 0.9 * min(result["scores"].values())
+
+
+def test_a_trained_discriminator_beats_pixels_pca_and_an_untrained_one():
+    rows = json.loads((RESULTS / "discriminator_features.json").read_text())
+    *others, trained = rows
+    assert "dcgan_fashion_mnist" in trained["features"] and len(others) == 3
+    for measure in ("few_mean", "all"):
+        assert trained[measure] > max(row[measure] for row in others) + 0.01
 
 
 def test_the_table_of_metrics_says_which_targets_it_meets():
