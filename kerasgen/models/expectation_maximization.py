@@ -64,8 +64,8 @@ class EMModel(SamplingModel):
             callbacks: List of `keras.callbacks.Callback`.
             validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             value_range: As in `GenerativeModel.fit`.
-            tolerance: Number >= 0: EM ends once an iteration changes the mean
-                log-likelihood by less, in nats a sample.
+            tolerance: Number >= 0: EM ends, as scikit-learn's, with the iteration after
+                one that changed the mean log-likelihood by less, in nats a sample.
             num_starts: Runs of EM side by side, each from a k-means of its own; the
                 likeliest is kept.
             warm_start: Start from the present mixture, such as a preset's, rather
