@@ -11,7 +11,7 @@ from kerasgen import random, seeds
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.mixtures import Mixture, conditional_draws, get_kind
 from kerasgen.models.expectation_maximization import EMModel
-from kerasgen.models.inputs import to_uint8
+from kerasgen.models.inputs import DataSpec, to_uint8
 from kerasgen.models.masks import check_mask
 from kerasgen.models.player_training import EVALUATION_STEP
 from kerasgen.models.precise_weights import PreciseWeights
@@ -122,6 +122,9 @@ class GaussianMixture(EMModel):
         self.stored.write(_arrays_of(mixture))
 
     # The density.
+
+    def data_spec(self, value_range=None):
+        return DataSpec(self.data_shape, None, value_range, keeps_float64=True)
 
     def log_likelihood(self, x, seed=0, value_range=None):
         """Log-density of each sample, exact.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.datasets.levels import quantize
+from kerasgen.datasets.levels import grey_values, quantize
 from kerasgen.models.inputs import SCAN_ROWS, DataSpec
 
 TOLERANCE = 1e-3
@@ -24,10 +24,15 @@ class LevelSpec(DataSpec):
 
     def check(self, x, first_row=0):
         """As in `DataSpec`; raises ValueError for a value between levels too."""
+        dtype = np.asarray(x).dtype
         x = super().check(x, first_row)
+        tolerance = TOLERANCE
+        if dtype == np.float16:
+            # Up to an eighth of the distance between 256 levels.
+            tolerance += float(np.finfo(dtype).eps) * (self.num_levels - 1) / 2.0
         for start in range(0, len(x), SCAN_ROWS):
             part = x[start : start + SCAN_ROWS]
-            between = self._is_between(part)
+            between = self._is_between(part, tolerance)
             if between.any():
                 row = int(np.argmax(between.reshape(len(part), -1).any(axis=1)))
                 raise ValueError(
@@ -38,9 +43,9 @@ class LevelSpec(DataSpec):
                 )
         return x
 
-    def _is_between(self, x):
+    def _is_between(self, x, tolerance):
         """Which values lie on no level: bool, shaped like `x`."""
         if x.dtype == np.uint8:
             return quantize(x, self.num_levels) != x
         position = (x + 1.0) * ((self.num_levels - 1) / 2.0)
-        return np.abs(position - np.round(position)) > TOLERANCE
+        return np.abs(position - np.round(position)) > tolerance
