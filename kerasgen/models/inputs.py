@@ -24,9 +24,7 @@ class DataSpec:
         ValueError: `value_range` is not an increasing pair of finite numbers.
     """
 
-    def __init__(
-        self, shape, num_classes=None, value_range=None, keeps_float64=False
-    ):
+    def __init__(self, shape, num_classes=None, value_range=None, keeps_float64=False):
         self.shape = tuple(shape)
         self.num_classes = num_classes
         self.value_range = value_range

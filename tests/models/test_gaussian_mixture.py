@@ -9,6 +9,8 @@ from sklearn.mixture import GaussianMixture as Oracle
 
 from kerasgen import datasets
 from kerasgen.callbacks import BestWeights, Checkpoint
+from kerasgen.datasets import quantize
+from kerasgen.datasets.levels import grey_values
 from kerasgen.mixtures import Diagonal, Mixture
 from kerasgen.models import GaussianMixture
 from tests import contracts, noise_oracle
@@ -22,8 +24,10 @@ def digits():
 
 
 def test_contract():
-    model = GaussianMixture((3, 3, 1), 2, "ppca", 2, reg_covar=0.5, seed=1, name="mine")
-    model.fit(np.random.RandomState(0).randint(0, 256, (40, 3, 3, 1), "uint8"))
+    arguments = {"reg_covar": 0.5, "num_levels": 6, "seed": 1, "name": "mine"}
+    model = GaussianMixture((3, 3, 1), 2, "ppca", 2, **arguments)
+    levels = np.random.RandomState(0).randint(0, 6, (40, 3, 3, 1), "uint8")
+    model.fit(levels * np.uint8(51))
     contracts.check_model_config(model)
     contracts.check_generation(model)
     model.summary(print_fn=lambda line, line_break=True: None)
@@ -236,6 +240,7 @@ def test_a_collapse_leaves_the_mixture_as_it_was():
         {"covariance": "round"},
         {"num_factors": 1},
         {"covariance": "ppca", "num_factors": 4},
+        {"num_levels": 257},
         {"seed": -1},
     ],
 )
@@ -285,10 +290,41 @@ def test_bits_of_images_are_those_of_dequantised_grey_levels():
     mass = norm(100, 2).cdf(104) - norm(100, 2).cdf(103)
     excess = model.bits_per_dim(many).mean() + np.log2(mass)
     assert 0.0 < excess < 0.05
-    with pytest.raises(ValueError, match="dtype=float32"):
-        model.bits_per_dim(many / np.float32(127.5) - 1)
+    as_float = x / np.float32(127.5) - 1
+    np.testing.assert_allclose(
+        model.bits_per_dim(as_float, seed=7), model.bits_per_dim(x, seed=7), rtol=1e-5
+    )
+    with pytest.raises(ValueError, match="256 evenly spaced levels"):
+        model.bits_per_dim(as_float + np.float32(1 / 255))
     with pytest.raises(ValueError, match="Received: seed=-1"):
         model.log_likelihood(x, seed=-1)
+
+
+def test_images_of_few_levels_cost_what_their_levels_do():
+    """One Gaussian on independent uniform levels: its cross-entropy in closed form."""
+    num_levels = 9
+    levels = np.random.default_rng(0).integers(0, num_levels, (2, 4000, 2, 2, 1))
+    train, test = grey_values(num_levels)[levels]
+    model = GaussianMixture((2, 2, 1), 1, num_levels=num_levels, seed=0)
+    model.fit(train, epochs=2, verbose=0)
+    components = model.mixture.components
+    np.testing.assert_allclose(components.means, num_levels / 2, atol=0.1)
+    expected = 0.5 * np.log2(2 * np.pi * np.e * num_levels**2 / 12)
+    assert model.bits_per_dim(test).mean() == pytest.approx(expected, abs=0.01)
+    as_float = (levels[1] / 4 - 1).astype("float32")
+    np.testing.assert_allclose(
+        model.log_likelihood(as_float), model.log_likelihood(test), rtol=1e-9
+    )
+    samples = model.generate(500, seed=0)
+    assert set(np.unique(samples)) == set(grey_values(num_levels))
+    mask = np.array([[True, False], [False, True]])
+    for images in (test[:20], as_float[:20]):
+        found = model.complete(images, mask, seed=0)
+        np.testing.assert_array_equal(found[:, mask], test[:20][:, mask])
+        np.testing.assert_array_equal(quantize(found, num_levels), found)
+    for call in (model.fit, model.log_likelihood, model.bits_per_dim):
+        with pytest.raises(ValueError, match="9 evenly spaced levels"):
+            call(test + np.uint8(test < 200))
 
 
 def test_bright_images_of_a_range_are_evaluated():
