@@ -3,7 +3,8 @@
 import keras
 from keras import layers, ops
 
-from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
+from kerasgen.layers.masked_conv import MaskedConv2D
+from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in
 from kerasgen.pixel_distributions import unit_to_levels
 

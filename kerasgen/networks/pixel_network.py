@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen.layers.masked_conv import MaskedDense
+from kerasgen.layers.masked_dense import MaskedDense
 
 
 class PixelNetwork(keras.layers.Layer):
