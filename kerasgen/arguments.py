@@ -20,6 +20,23 @@ def check_integer(name, value, minimum):
         )
 
 
+def check_multiple(name, value, factor):
+    """Raises ValueError unless `value` is a positive multiple of `factor`."""
+    check_positive_integer(name, value)
+    if value % factor:
+        raise ValueError(
+            f"`{name}` is a multiple of {factor} for these images. "
+            f"Received: {name}={value}"
+        )
+
+
+def check_odd(name, value, minimum):
+    """Raises ValueError unless `value` is an odd integer of at least `minimum`."""
+    check_integer(name, value, minimum)
+    if value % 2 == 0:
+        raise ValueError(f"`{name}` is odd. Received: {name}={value}")
+
+
 def check_levels(num_levels):
     """Raises ValueError unless it is an integer in [2, 256], levels of uint8 images."""
     check_integer("num_levels", num_levels, 2)

@@ -214,6 +214,7 @@ class Noise:
         seed: Integer in [0, 2**32), or an int32 scalar tensor with the same bits.
         step: Integer or int32 scalar tensor.
         rows: int32 (B,), global row numbers of the batch.
+        laps: int32 (B,) or None for zeros: tells samples with equal rows apart.
 
     Example:
         >>> noise = Noise(seed=0, step=3, rows=ops.arange(8, dtype="int32"))
@@ -221,10 +222,11 @@ class Noise:
         (8, 16)
     """
 
-    def __init__(self, seed, step, rows):
+    def __init__(self, seed, step, rows, laps=None):
         self.seed = seed
         self.step = step
         self.rows = rows
+        self.laps = laps
 
     def of_rows(self, rows):
         """The same step's noise for other rows.
@@ -248,7 +250,8 @@ class Noise:
         Returns:
             float32 (B, *shape).
         """
-        return normal(key(self.seed, stream, self.step, substep), self.rows, shape)
+        word = key(self.seed, stream, self.step, substep)
+        return normal(word, self.rows, shape, self.laps)
 
     def uniform(self, stream, shape, substep=0):
         """Uniform numbers in [0, 1); see the function `uniform`.
@@ -261,7 +264,8 @@ class Noise:
         Returns:
             float32 (B, *shape).
         """
-        return uniform(key(self.seed, stream, self.step, substep), self.rows, shape)
+        word = key(self.seed, stream, self.step, substep)
+        return uniform(word, self.rows, shape, self.laps)
 
 
 @contextlib.contextmanager

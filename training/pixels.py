@@ -1,14 +1,12 @@
-"""What the recipes of pixel models share: levels, likelihoods, completions."""
+"""What the recipes of pixel models share."""
 
 import keras
 import numpy as np
 
-from kerasgen import datasets, plot
-
+from .completions import CompletionRun
 from .extractor import extractor_card, load_extractor
-from .mixture_bits import mixture_bits
-from .runs import GenerativeRun
-from .scoring import SEED, SampleScores
+from .plain_bits import load_levels, plain_entries
+from .scoring import SampleScores
 
 PARAMETERS = {
     "dataset": "fashion_mnist",
@@ -40,37 +38,6 @@ QUICK = {
     "mixture_factors": 2,
     "num_test_samples": 64,
 }
-NUM_COMPLETED, NUM_DRAWS = 5, 4
-
-
-class PixelRun(GenerativeRun):
-    """A `GenerativeRun` whose pictures show completions too."""
-
-    @property
-    def captions(self):
-        return {
-            **super().captions,
-            "completions.png": "Test images, the same with their lower half hidden, "
-            f"and {NUM_DRAWS} completions of each, seed {SEED}, not selected",
-        }
-
-    def save_pictures(self, folder):
-        """Writes a grid of samples, and one of images completed from their top."""
-        super().save_pictures(folder)
-        images, labels = self.completed
-        height = images.shape[1]
-        mask = np.zeros(images.shape[1:3], bool)
-        mask[: height // 2] = True
-        draws = self.model.complete(
-            images, mask, seed=SEED, labels=labels, num_draws=NUM_DRAWS
-        )
-        occluded = np.where(mask[..., None], images, 128).astype("uint8")
-        columns = np.concatenate([images[:, None], occluded[:, None], draws], axis=1)
-        plot.save_image_grid(
-            folder / "completions.png",
-            columns.reshape(-1, *images.shape[1:]),
-            columns=2 + NUM_DRAWS,
-        )
 
 
 def pixel_run(p, builder, description, paper, is_conditional=False):
@@ -85,10 +52,10 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
         is_conditional: Whether the model takes labels.
 
     Returns:
-        `PixelRun`.
+        `CompletionRun`.
     """
-    data, validation = (_load(p, p[k]) for k in ("split", "validation_split"))
-    test = _load(p, "test")
+    data, validation = (load_levels(p, p[k]) for k in ("split", "validation_split"))
+    test = load_levels(p, "test")
     model = builder(data)
     model.compile(
         keras.optimizers.Adam(
@@ -112,22 +79,17 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
                 "protocol": f"mean over {len(test.images)} test images, {levels}, "
                 f"exact{given}",
             },
-            "test_bits_per_dim_gaussian_mixture": {
-                "value": round(_mixture_bits(p, data.images, test.images), 4),
-                "protocol": f"mixture of {p['mixture_components']} probabilistic PCAs "
-                f"of {p['mixture_factors']} factors, fitted to the {len(data.images)} "
-                f"training images by 10 iterations of EM, {levels}, uniform "
-                "dequantisation, one draw: an upper bound; mean over "
-                f"{len(test.images)} test images",
-            },
-            "test_bits_per_dim_uniform_model": {
-                "value": round(float(np.log2(p["num_levels"])), 4),
-                "protocol": f"log2 of {levels}",
-            },
+            **plain_entries(
+                data.images,
+                test.images,
+                p["num_levels"],
+                p["mixture_components"],
+                p["mixture_factors"],
+            ),
             **scores.measure(model),
         }
 
-    run = PixelRun(
+    return CompletionRun(
         model=model,
         data=data,
         score="val_bits_per_dim",
@@ -142,22 +104,6 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
             "extractor": extractor_card(extractor),
         },
         fit_arguments={"validation_data": validation},
+        test_images=test.images,
+        test_labels=labels,
     )
-    run.completed = (
-        test.images[:NUM_COMPLETED],
-        None if labels is None else labels[:NUM_COMPLETED],
-    )
-    return run
-
-
-def _mixture_bits(p, train, test):
-    sizes = p["mixture_components"], p["mixture_factors"]
-    return mixture_bits(train, test, p["num_levels"], *sizes)
-
-
-def _load(p, split):
-    data = datasets.load(
-        p["dataset"], split, batch_size=p["batch_size"], seed=p["seed"]
-    )
-    data.images = datasets.quantize(data.images, p["num_levels"])
-    return data

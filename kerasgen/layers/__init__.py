@@ -34,7 +34,8 @@ from kerasgen.layers.conditional_batch_normalization import (
 from kerasgen.layers.dropout import Dropout
 from kerasgen.layers.instance_noise import InstanceNoise
 from kerasgen.layers.instance_normalization import InstanceNormalization
-from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
+from kerasgen.layers.masked_conv import MaskedConv2D
+from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.layers.minibatch_discrimination import MinibatchDiscrimination
 from kerasgen.layers.minibatch_std_dev import MinibatchStdDev
 from kerasgen.layers.projection_head import ProjectionHead

@@ -4,6 +4,7 @@ import dataclasses
 import math
 
 import numpy as np
+from keras import ops
 
 LOG_2PI = math.log(2.0 * math.pi)
 EPSILON = np.finfo(np.float64).eps
@@ -23,7 +24,9 @@ class Components:
       (n, D) that returns their squared Mahalanobis distances (n,),
     - `_with_covariances(x, responsibilities, counts, means, reg_covar)`: the M step,
     - `marginal(kept)` and `regress(k, kept, residual)`: conditional Gaussians,
-    - `deviations(tensors, index, noise)`: draws, in `keras.ops`.
+    - `deviations(tensors, index, noise)`: draws, in `keras.ops`,
+    - `metric_tensor(tensors, centred)`: `_metric` of all components in `keras.ops`:
+      log-determinants (K,) or (), and the distances (K, B) of (K, B, D).
 
     Attributes:
         means: float64 (K, D).
@@ -62,6 +65,23 @@ class Components:
                 distances[part, k] = squared_distances(x[part] - self.means[k])
         log_determinants = np.array([metric[0] for metric in metrics])
         return -0.5 * (distances + log_determinants + self.num_values * LOG_2PI)
+
+    @classmethod
+    def log_prob_tensor(cls, tensors, x):
+        """As `log_prob`, in `keras.ops`, for graphs.
+
+        Args:
+            tensors: Dict of name to float32 tensor, the arguments of the class.
+            x: float32 (B, D).
+
+        Returns:
+            float32 (B, K) in nats.
+        """
+        centred = x[None] - tensors["means"][:, None]
+        log_determinants, distances = cls.metric_tensor(tensors, centred)
+        log_determinants = ops.reshape(log_determinants, (-1, 1))
+        constant = x.shape[-1] * LOG_2PI
+        return -0.5 * ops.transpose(distances + log_determinants + constant)
 
     def maximize(self, x, responsibilities, reg_covar):
         """M step: weights and components of largest expected log-likelihood.

@@ -1,5 +1,7 @@
 """Expectation maximization."""
 
+import warnings
+
 import numpy as np
 
 from kerasgen.mixtures.mixture import Mixture
@@ -12,13 +14,14 @@ class EM:
         x: float64 (N, D).
         mixture: `Mixture` to start from.
         reg_covar: Number >= 0 added to the variances in each M step.
-        tolerance: EM has converged once an iteration changes the mean log-likelihood
-            by less than this, in nats a sample.
+        tolerance: EM has converged one step after one that changed the mean
+            log-likelihood by less than this, in nats a sample. Where EM stops is where
+            scikit-learn's does, which compares likelihoods before each M step.
 
     Attributes:
         mixture: The present `Mixture`.
         log_likelihood_nats: Its mean log-likelihood, in nats a sample.
-        has_converged: Whether the last step changed too little to go on.
+        has_converged: Whether to go no further.
 
     Raises:
         FloatingPointError: The start has no finite likelihood.
@@ -45,6 +48,7 @@ class EM:
         self.reg_covar = reg_covar
         self.tolerance = tolerance
         self.has_converged = False
+        self._last_change = np.inf
         self._expect(mixture)
 
     def step(self):
@@ -57,7 +61,8 @@ class EM:
         self._expect(
             _maximize(self.mixture, self.x, self._responsibilities, self.reg_covar)
         )
-        self.has_converged = abs(self.log_likelihood_nats - before) < self.tolerance
+        self.has_converged = abs(self._last_change) < self.tolerance
+        self._last_change = self.log_likelihood_nats - before
 
     def _expect(self, mixture):
         log_likelihood, responsibilities = mixture.expect(self.x)
@@ -83,7 +88,8 @@ def kmeans_start(x, components, reg_covar, random_state):
         random_state: `numpy.random.RandomState`, which moves on.
 
     Returns:
-        `Mixture`.
+        `Mixture`. Where samples have fewer distinct values than there are components,
+        those left over have a weight of nearly 0.
 
     Raises:
         FloatingPointError: A cluster has a covariance that is not positive definite.
@@ -92,10 +98,15 @@ def kmeans_start(x, components, reg_covar, random_state):
     Seeding".
     """
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
 
     num_clusters = components.num_components
     kmeans = KMeans(num_clusters, n_init=1, random_state=random_state)
-    responsibilities = np.eye(num_clusters)[kmeans.fit_predict(x)]
+    with warnings.catch_warnings():
+        # Of fewer distinct samples than clusters, which the mixture can do with.
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        clusters = kmeans.fit_predict(x)
+    responsibilities = np.eye(num_clusters)[clusters]
     uniform = Mixture(np.full(num_clusters, 1.0 / num_clusters), components)
     return _maximize(uniform, x, responsibilities, reg_covar)
 

@@ -57,6 +57,10 @@ class Full(Components):
         spread = ops.one_hot(index, num_components)[:, :, None] * normal[:, None]
         return ops.einsum("bkj,kij->bi", spread, factors)
 
+    @staticmethod
+    def metric_tensor(tensors, centred):
+        return triangular_metric_tensor(tensors["scale_tril"], centred)
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Tied(Components):
@@ -94,6 +98,13 @@ class Tied(Components):
         factor = tensors["scale_tril"]
         normal = noise.normal("values", (factor.shape[0],))
         return ops.matmul(normal, ops.transpose(factor))
+
+    @staticmethod
+    def metric_tensor(tensors, centred):
+        shape = ops.shape(centred)
+        flat = ops.reshape(centred, (-1, centred.shape[-1]))
+        logs, distances = triangular_metric_tensor(tensors["scale_tril"], flat)
+        return logs, ops.reshape(distances, shape[:2])
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -137,6 +148,12 @@ class Diagonal(Components):
         scale = ops.take(tensors["scale"], index, axis=0)
         return scale * noise.normal("values", (scale.shape[1],))
 
+    @staticmethod
+    def metric_tensor(tensors, centred):
+        scale = tensors["scale"]
+        distances = ops.sum(ops.square(centred / scale[:, None]), axis=-1)
+        return 2.0 * ops.sum(ops.log(scale), axis=-1), distances
+
 
 def regular_cholesky(covariance, reg_covar):
     """Lower Cholesky factor of a covariance with `reg_covar` on its diagonal."""
@@ -156,6 +173,27 @@ def triangular_metric(factor):
         return np.einsum("ij,ij->j", whitened, whitened)
 
     return 2.0 * np.log(np.diag(factor)).sum(), squared_distances
+
+
+def triangular_metric_tensor(factor, rows):
+    """As `triangular_metric`, in `keras.ops`.
+
+    Args:
+        factor: float32 (..., D, D).
+        rows: float32 (..., N, D).
+
+    Returns:
+        Log-determinants (...,) and squared distances (..., N).
+    """
+    columns = ops.swapaxes(rows, -1, -2)
+    whitened = ops.solve_triangular(factor, columns, lower=True)
+    return log_determinant_tensor(factor), ops.sum(ops.square(whitened), axis=-2)
+
+
+def log_determinant_tensor(factor):
+    """That of covariances with lower Cholesky factors (..., D, D), in `keras.ops`."""
+    diagonal = ops.diagonal(factor, axis1=-2, axis2=-1)
+    return 2.0 * ops.sum(ops.log(diagonal), axis=-1)
 
 
 def lower_and_rows(factor, kept):

@@ -7,7 +7,7 @@ from keras import ops
 from scipy.linalg import eigh
 
 from kerasgen.mixtures.components import Components, check_positive, scatter
-from kerasgen.mixtures.gaussians import squared_norms
+from kerasgen.mixtures.gaussians import log_determinant_tensor, squared_norms
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -96,3 +96,23 @@ class ProbabilisticPCA(Components):
         scale = ops.take(tensors["noise_scale"], index, axis=0)
         rest = scale[:, None] * noise.normal("values", (num_values,))
         return ops.einsum("bkj,kij->bi", spread, factors) + rest
+
+    @staticmethod
+    def metric_tensor(tensors, centred):
+        factors, scale = tensors["factors"], tensors["noise_scale"]
+        num_values, num_factors = factors.shape[1:]
+        noise = ops.square(scale)[:, None, None]
+        inner = ops.matmul(ops.swapaxes(factors, 1, 2), factors)
+        lower = ops.cholesky(inner + noise * ops.eye(num_factors))
+        along = ops.swapaxes(ops.matmul(centred, factors), 1, 2)
+        whitened = ops.solve_triangular(lower, along, lower=True)
+        upper = ops.swapaxes(lower, 1, 2)
+        latents = ops.solve_triangular(upper, whitened, lower=False)
+        # The least of what factors and noise pay for a sample: nothing cancels.
+        rest = centred - ops.matmul(
+            ops.swapaxes(latents, 1, 2), ops.swapaxes(factors, 1, 2)
+        )
+        distances = ops.sum(ops.square(rest), axis=-1) / noise[:, 0]
+        distances = distances + ops.sum(ops.square(latents), axis=1)
+        rest_logs = 2.0 * (num_values - num_factors) * ops.log(scale)
+        return log_determinant_tensor(lower) + rest_logs, distances

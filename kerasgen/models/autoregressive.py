@@ -1,26 +1,23 @@
 """Models of pixels in order, each given those before: an exact likelihood."""
 
-import secrets
-
 import numpy as np
 from keras import ops
 
-from kerasgen import random, seeds
-from kerasgen.arguments import check_positive_integer
-from kerasgen.datasets.levels import grey_values
+from kerasgen import random
 from kerasgen.models.gan_checks import check_fraction
-from kerasgen.models.levels import LevelSpec
-from kerasgen.models.map_batches import map_compiled
-from kerasgen.models.masks import check_mask
+from kerasgen.models.levels import LevelSpec, levels_to_grey
+from kerasgen.models.likelihood_model import LikelihoodModel
 from kerasgen.models.moving_average import MovingAverage
 from kerasgen.models.pixel_sampling import Given, sample_pixels
-from kerasgen.models.sampling_model import COMPLETION_STEP, SamplingModel
-from kerasgen.models.signatures import Signature, TensorInput, label_input
+from kerasgen.models.row_batches import row_batches
+from kerasgen.models.sampling_model import COMPLETION_STEP
 from kerasgen.models.single_player import SinglePlayer
 from kerasgen.pixel_distributions import bits_of, levels_to_unit, unit_to_levels
 
+LIKELIHOOD_ROWS = 64
 
-class AutoregressiveModel(SinglePlayer, SamplingModel):
+
+class AutoregressiveModel(SinglePlayer, LikelihoodModel):
     """Base: a network over pixels in raster order and a distribution of their values.
 
     `log p(x)` is the sum over pixels and channels of `log p(value | those before)`:
@@ -80,12 +77,14 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
 
     evaluation_terms = training_terms
 
+    @property
+    def num_levels(self):
+        """Grey levels of the images."""
+        return self.distribution.num_levels
+
     def data_spec(self, value_range=None):
         return LevelSpec(
-            self.distribution.num_levels,
-            self.data_shape,
-            self.num_classes,
-            value_range,
+            self.num_levels, self.data_shape, self.num_classes, value_range
         )
 
     def training_step(self, batch, noise):
@@ -105,16 +104,11 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
 
     def _log_prob(self, network, x, labels, training=False):
         """Log-probability of each value: float32 (B, H, W, C), in nats."""
-        levels = unit_to_levels(x, self.distribution.num_levels)
+        levels = unit_to_levels(x, self.num_levels)
         # A float image a little off its levels must not tell what follows.
-        x = levels_to_unit(levels, self.distribution.num_levels)
+        x = levels_to_unit(levels, self.num_levels)
         parameters = network(x, labels, training=training)
         return self.distribution.log_prob(levels, parameters)
-
-    @property
-    def num_values(self):
-        """Values of an image: height x width x channels."""
-        return int(np.prod(self.data_shape))
 
     def sampling_network(self, use_ema=True):
         """The network, or its moving average where there is one."""
@@ -124,6 +118,8 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
 
     def call(self, x, labels=None, training=False):
         """Parameters of the distribution of every value.
+
+        `predict` gives the same batch by batch, of a model without classes.
 
         Args:
             x: uint8 or float (B, H, W, C).
@@ -139,159 +135,61 @@ class AutoregressiveModel(SinglePlayer, SamplingModel):
         network = self.sampling_network(use_ema=not training)
         return network(self.to_model_domain(x), labels, training=training)
 
-    def log_likelihood(self, x, labels=None, value_range=None):
-        """Exact log-likelihood of each image.
+    def log_likelihood_of(self, samples, labels, seed, use_ema):
+        log_prob = self.compiled_function("log_prob", self._log_prob_of_data, use_ema)
+        parts = [
+            ops.convert_to_numpy(
+                log_prob(samples[rows], None if labels is None else labels[rows])
+            )
+            for rows in row_batches(len(samples), LIKELIHOOD_ROWS)
+        ]
+        values = np.concatenate(parts)[: len(samples)]
+        return values.astype(np.float64).sum(axis=(1, 2, 3))
 
-        Args:
-            x: uint8 or float images (B, H, W, C), as in `fit`.
-            labels: int (B,), for a conditional model: log p(x | label).
-            value_range: As in `fit`.
+    def log_likelihood_tensor(self, x, labels):
+        return ops.sum(self._log_prob_of_data(x, labels, True), axis=(1, 2, 3))
 
-        Returns:
-            float64 (B,) in nats.
-        """
-        values = map_compiled(
-            self,
-            "log_prob",
-            self._log_prob_of_data,
-            x,
-            labels,
-            value_range,
-            batch_size=64,
-        )[0]
-        return values.astype("float64").sum(axis=(1, 2, 3))
-
-    def _log_prob_of_data(self, x, labels):
-        network = self.sampling_network()
-        return (self._log_prob(network, self.to_model_domain(x), labels),)
-
-    def bits_per_dim(self, x, labels=None, value_range=None):
-        """Code length: -log_likelihood / (height x width x channels x ln 2).
-
-        Args:
-            x: As in `log_likelihood`.
-            labels: As in `log_likelihood`.
-            value_range: As in `log_likelihood`.
-
-        Returns:
-            float64 (B,) in bits.
-        """
-        return bits_of(-self.log_likelihood(x, labels, value_range), self.num_values)
+    def _log_prob_of_data(self, x, labels, use_ema):
+        network = self.sampling_network(use_ema)
+        return self._log_prob(network, self.to_model_domain(x), labels)
 
     def sample_tensor(self, noise, temperature, labels, use_ema):
         uniform = noise.uniform("pixels", self.data_shape)
         network = self.sampling_network(use_ema)
         levels = sample_pixels(network, self.distribution, uniform, temperature, labels)
-        return self._to_images(levels)
+        return levels_to_grey(levels, self.num_levels)
 
-    def complete(
-        self,
-        images,
-        mask,
-        seed=None,
-        labels=None,
-        *,
-        num_draws=None,
-        temperature=1.0,
-        batch_size=64,
-    ):
-        """Draws what is hidden, given the pixels before it that are kept.
+    def draw_hidden(self, completion):
+        x, mask, labels, rows, laps, seed, temperature, use_ema = completion
+        draw = self.compiled_function("complete", self._complete, use_ema)
+        temperature = np.asarray(temperature, np.float32)
+        return draw(x, mask, labels, rows, laps, seed, temperature)
 
-        Pixels are drawn in raster order, each given all before it: what is kept
-        further down does not speak for what is hidden above it.
-
-        Args:
-            images: uint8 or float images (B, H, W, C), as in `fit`; hidden values
-                may be any.
-            mask: bool (B, H, W, C), (B, H, W), (H, W, C) or (H, W); True where a value
-                is kept.
-            seed: Integer in [0, 2**32), or None for fresh noise.
-            labels: int (B,), for a conditional model; None draws them.
-            num_draws: Completions of each image; None for one, without an axis.
-            temperature: As in `generate`.
-            batch_size: Images computed at once.
-
-        Returns:
-            uint8 (B, H, W, C), or (B, num_draws, H, W, C).
-
-        Raises:
-            TypeError: The mask is not of bools.
-            ValueError: The mask has another shape, or a kept value is on no level.
-        """
-        check_positive_integer("batch_size", batch_size)
-        images = np.asarray(images)
-        if images.shape[1:] != self.data_shape:
-            self.data_spec().check(images)
-        mask = check_mask(mask, len(images), self.data_shape)
-        # Any value may stand for a hidden one; black is on every set of levels.
-        black = 0 if images.dtype == np.uint8 else -1
-        x = self.data_spec().check(np.where(mask, images, images.dtype.type(black)))
-        draws = 1 if num_draws is None else num_draws
-        check_positive_integer("num_draws", draws)
-        self.check_temperature(temperature)
-        seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
-        labels = self.check_labels(labels, len(x))
-        x, mask = (np.repeat(array, draws, axis=0) for array in (x, mask))
-        labels = None if labels is None else np.repeat(labels, draws)
-        compiled = self.compiled_function("complete", self._complete)
-        size = min(len(x), batch_size)
-        parts = []
-        for start in range(0, len(x), size):
-            rows = np.resize(np.arange(start, len(x), dtype=np.int32), size)
-            part = compiled(
-                rows,
-                seeds.seed_word(seed),
-                np.asarray(temperature, np.float32),
-                x[rows],
-                mask[rows],
-                None if labels is None else labels[rows],
-            )
-            parts.append(ops.convert_to_numpy(part))
-        found = np.concatenate(parts)[: len(x)]
-        return found if num_draws is None else found.reshape(-1, draws, *x.shape[1:])
-
-    def _complete(self, rows, seed, temperature, x, mask, labels):
-        noise = random.Noise(seed, COMPLETION_STEP, rows)
+    def _complete(self, x, mask, labels, rows, laps, seed, temperature, use_ema):
+        noise = random.Noise(seed, COMPLETION_STEP, rows, laps)
         if labels is not None:
             labels = ops.where(labels < 0, self.draw_labels(noise), labels)
-        levels = unit_to_levels(self.to_model_domain(x), self.distribution.num_levels)
-        levels = sample_pixels(
-            self.sampling_network(),
+        levels = unit_to_levels(self.to_model_domain(x), self.num_levels)
+        return sample_pixels(
+            self.sampling_network(use_ema),
             self.distribution,
             noise.uniform("pixels", self.data_shape),
             temperature,
             labels,
             Given(levels, mask),
         )
-        return self._to_images(levels)
 
     def export_signatures(self):
-        """Adds "log_likelihood", of uint8 images (and labels) in nats, to the base's.
-
-        Values between two levels are rounded to the nearest.
-        """
-        data = {self.data_name: TensorInput((None, *self.data_shape), "uint8")}
-        data.update(label_input(self.num_classes))
-        generate = super().export_signatures()["generate"]
-        return {
-            "generate": generate._replace(may_part=True),
-            "log_likelihood": Signature(self._serve_log_likelihood, data),
-        }
-
-    def _serve_log_likelihood(self, labels=None, **data):
-        (log_p,) = self._log_prob_of_data(data[self.data_name], labels)
-        return {"log_likelihood": ops.sum(log_p, axis=(1, 2, 3))}
+        """As in the base; samples may part where values are drawn one after another."""
+        signatures = super().export_signatures()
+        generate = signatures["generate"]._replace(may_part=True)
+        return {**signatures, "generate": generate}
 
     def get_config(self):
         return {
             **self._arguments,
-            "num_levels": self.distribution.num_levels,
+            "num_levels": self.num_levels,
             "ema_decay": self.ema_decay,
             "seed": self.given_seed,
             "name": self.name,
         }
-
-    def _to_images(self, levels):
-        # The grey values of `datasets.quantize`, which float32 would miss by one.
-        table = ops.convert_to_tensor(grey_values(self.distribution.num_levels))
-        return ops.take(table, levels, axis=0)

@@ -8,20 +8,19 @@ import numpy as np
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.mixtures import EM, kmeans_start
 from kerasgen.models.gather import gather_samples
+from kerasgen.models.likelihood_model import LikelihoodModel
 from kerasgen.models.player_training import EVALUATION_STEP
-from kerasgen.models.sampling_model import SamplingModel
 from kerasgen.pixel_distributions import bits_of
 
 FIT_STEP = 0
 
 
-class EMModel(SamplingModel):
+class EMModel(LikelihoodModel):
     """Base of mixtures that are fitted on the host.
 
     A subclass has `mixture`, a `kerasgen.mixtures.Mixture` that can be assigned;
-    `num_components`, `num_values` and `reg_covar`; `log_likelihood(x)`; and
-    `to_values(samples, seed, step)`, what the mixture sees of checked samples: float64
-    (N, num_values).
+    `num_components` and `reg_covar`; and `to_values(samples, seed, step)`, what the
+    mixture sees of checked samples: float64 (N, num_values).
     """
 
     players = {}
@@ -64,8 +63,8 @@ class EMModel(SamplingModel):
             callbacks: List of `keras.callbacks.Callback`.
             validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             value_range: As in `GenerativeModel.fit`.
-            tolerance: Number >= 0: EM ends once an iteration changes the mean
-                log-likelihood by less, in nats a sample.
+            tolerance: Number >= 0: EM ends, as scikit-learn's, with the iteration after
+                one that changed the mean log-likelihood by less, in nats a sample.
             num_starts: Runs of EM side by side, each from a k-means of its own; the
                 likeliest is kept.
             warm_start: Start from the present mixture, such as a preset's, rather
@@ -158,6 +157,10 @@ class EMModel(SamplingModel):
         """Evaluates one batch; see `evaluate`."""
         return self.evaluate(x, y, return_dict=return_dict)
 
+    def log_likelihood_of(self, samples, labels, seed, use_ema):
+        values = self.to_values(samples, seed, EVALUATION_STEP)
+        return self.mixture.log_likelihood(values)
+
     # Internals.
 
     def _start(self, samples, tolerance, num_starts, warm_start):
@@ -186,8 +189,7 @@ class EMModel(SamplingModel):
         return self._terms(best.log_likelihood_nats)
 
     def _evaluate(self, samples):
-        values = self.to_values(samples, 0, EVALUATION_STEP)
-        return self._terms(float(self.mixture.log_likelihood(values).mean()))
+        return self._terms(float(self.log_likelihood_of(samples, None, 0, True).mean()))
 
     def _terms(self, nats):
         values = (nats, bits_of(-nats, self.num_values))

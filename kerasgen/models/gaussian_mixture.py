@@ -1,35 +1,42 @@
 """`GaussianMixture`: a mixture of Gaussians over vectors or pixels, fitted by EM."""
 
 import math
-import secrets
 
 import keras
 import numpy as np
 from keras import ops
 
 from kerasgen import random, seeds
-from kerasgen.arguments import check_non_negative, check_positive_integer
+from kerasgen.arguments import (
+    check_levels,
+    check_non_negative,
+    check_positive_integer,
+)
 from kerasgen.mixtures import Mixture, conditional_draws, get_kind
 from kerasgen.models.expectation_maximization import EMModel
-from kerasgen.models.inputs import to_uint8
-from kerasgen.models.masks import check_mask
+from kerasgen.models.inputs import DataSpec
+from kerasgen.models.levels import LevelSpec, levels_to_grey, to_positions
 from kerasgen.models.player_training import EVALUATION_STEP
 from kerasgen.models.precise_weights import PreciseWeights
-from kerasgen.models.row_noise import map_rows, uniform_rows
+from kerasgen.models.row_noise import uniform_rows
 from kerasgen.models.sampling_model import COMPLETION_STEP
 from kerasgen.networks.shapes import check_data_shape
-from kerasgen.pixel_distributions import bits_of
 
-COMPONENT = "component"  # stream of the noise that draws it
+# Streams of the noise that draws them.
+COMPONENT = "component"
+DEQUANTIZATION = "dequantization"
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
 class GaussianMixture(EMModel):
     """A mixture of Gaussians with an exact density, conditionals and responsibilities.
 
-    Images are modelled in grey levels, [0, 255], under uniform dequantisation: a pixel
-    x stands for x + u, u uniform in [0, 1) and seeded, so that levels that never vary
-    have a density too. Before `fit` all components are equal and round.
+    Images are modelled in levels, 0 to `num_levels - 1`, under uniform dequantisation:
+    a value x stands for x + u, u uniform in [0, 1) and seeded, so that values that
+    never vary have a density too. `log_likelihood` of an image is the density of x + u
+    for one draw of u; its mean is a lower bound of the log-probability of x, the
+    density's integral over the cells of its values. Before `fit` all components are
+    equal and round.
 
     EM and all that rests on the density are computed on the host in float64, equal on
     every backend; the weights keep 48 of its 53 bits (`PreciseWeights`). Samples are
@@ -44,7 +51,10 @@ class GaussianMixture(EMModel):
             samples of many values.
         num_factors: Directions of each component, 1 to D - 1; for "ppca" only.
         reg_covar: Number >= 0 that each M step adds to the variances, in squared units
-            of the vectors, or squared grey levels.
+            of the vectors, or squared levels.
+        num_levels: Evenly spaced grey levels of images, 2 to 256, as in `PixelCNN`. Of
+            256 levels float images may lie in between, but for `bits_per_dim`. Not used
+            for vectors.
         seed: See `GenerativeModel`; k-means starts from it.
         name: Name of the model.
 
@@ -75,6 +85,7 @@ class GaussianMixture(EMModel):
         covariance="full",
         num_factors=None,
         reg_covar=1e-6,
+        num_levels=256,
         seed=None,
         name=None,
     ):
@@ -82,14 +93,17 @@ class GaussianMixture(EMModel):
         check_positive_integer("num_components", num_components)
         kind = get_kind(covariance, num_factors, math.prod(shape))
         check_non_negative("reg_covar", reg_covar)
+        check_levels(num_levels)
         super().__init__(seed=seed, name=name)
         self._data_shape = shape
         self.num_components = num_components
         self.covariance = covariance
         self.num_factors = num_factors
         self.reg_covar = reg_covar
+        self.num_levels = num_levels
         self._kind = kind
-        mean, scale = (128.0, 64.0) if len(shape) == 3 else (0.0, 1.0)
+        is_image = len(shape) == 3
+        mean, scale = (num_levels / 2, num_levels / 4) if is_image else (0.0, 1.0)
         means = np.full((num_components, self.num_values), mean)
         components = kind.isotropic(means, scale, num_factors)
         weights = np.full(num_components, 1.0 / num_components)
@@ -106,11 +120,6 @@ class GaussianMixture(EMModel):
         return self._data_shape
 
     @property
-    def num_values(self):
-        """D, the values of a sample."""
-        return math.prod(self.data_shape)
-
-    @property
     def mixture(self):
         """The present `kerasgen.mixtures.Mixture`: weights and components."""
         arrays = self.stored.read()
@@ -123,61 +132,62 @@ class GaussianMixture(EMModel):
 
     # The density.
 
-    def log_likelihood(self, x, seed=0, value_range=None):
-        """Log-density of each sample, exact.
+    def data_spec(self, value_range=None):
+        if len(self.data_shape) == 3 and self.num_levels < 256:
+            return LevelSpec(self.num_levels, self.data_shape, None, value_range)
+        return DataSpec(self.data_shape, None, value_range, keeps_float64=True)
 
-        That of an image is the density of x + u over [0, 256)^D in grey levels, for
-        one draw of u; its expectation is a lower bound of the log-probability of x.
+    def call(self, inputs, training=False):
+        """Log-density of samples, in nats, without noise: float32 (B,).
 
-        Args:
-            x: uint8 or float samples (B, ...), as in `fit`.
-            seed: Integer in [0, 2**32) of the dequantisation of images.
-            value_range: As in `fit`.
-
-        Returns:
-            float64 (B,) in nats.
-        """
-        return self.mixture.log_likelihood(self._held_out_values(x, seed, value_range))
-
-    def bits_per_dim(self, x, seed=0):
-        """Code length under uniform dequantisation: an upper bound in expectation.
-
-        `-log p(x + u) / (D ln 2)` for one draw of u, with p in grey levels; by Jensen's
-        inequality its mean is at least that of -log2 P(x) / D, P(x) the integral of p
-        over the pixels' cells.
+        That of an image is taken at the middle of its levels' cells. `predict` gives
+        the same batch by batch; `log_likelihood` is the density in float64.
 
         Args:
-            x: uint8 images (B, H, W, C).
-            seed: As in `log_likelihood`.
-
-        Returns:
-            float64 (B,) in bits.
-
-        Raises:
-            ValueError: The samples are not uint8 images.
-
-        Reference: Theis et al. 2016, equation 5.
+            inputs: uint8 or float (B, ...).
+            training: Not used.
         """
-        if len(self.data_shape) != 3 or np.asarray(x).dtype != np.uint8:
-            raise ValueError(
-                "Bits per dimension are those of uint8 images. Received: samples of "
-                f"shape {self.data_shape}, dtype={np.asarray(x).dtype}"
-            )
-        return bits_of(-self.log_likelihood(x, seed), self.num_values)
+        middle = 0.5 if len(self.data_shape) == 3 else 0.0
+        return self._log_density(self._values_tensor(inputs) + middle)
 
-    def responsibilities(self, x, seed=0, value_range=None):
+    def responsibilities(self, x, value_range=None, *, seed=0):
         """Probability of each component given the sample.
 
         Args:
             x: As in `log_likelihood`.
-            seed: As in `log_likelihood`.
             value_range: As in `fit`.
+            seed: As in `log_likelihood`.
 
         Returns:
             float64 (B, num_components), rows sum to 1.
         """
-        values = self._held_out_values(x, seed, value_range)
+        samples = self.data_spec(value_range).check(x)
+        values = self.to_values(samples, seeds.check_seed(seed), EVALUATION_STEP)
         return self.mixture.responsibilities(values)
+
+    def log_likelihood_tensor(self, x, labels):
+        values = self._values_tensor(x)
+        if len(self.data_shape) == 3:
+            rows = ops.arange(ops.shape(x)[0], dtype="int32")
+            noise = random.Noise(0, EVALUATION_STEP, rows)
+            values = values + noise.uniform(DEQUANTIZATION, (self.num_values,))
+        return self._log_density(values)
+
+    def _log_density(self, values):
+        tensors = self.stored.tensors()
+        log_p = self._kind.log_prob_tensor(tensors, values)
+        return ops.logsumexp(ops.log(tensors["weights"]) + log_p, axis=-1)
+
+    def _values_tensor(self, x):
+        """What the mixture sees of samples, but for noise: float32 (B, D)."""
+        is_image = len(self.data_shape) == 3
+        values = ops.reshape(x, (-1, self.num_values))
+        if is_image and keras.backend.standardize_dtype(x.dtype) == "uint8":
+            values = ops.cast(values, "float32") * ((self.num_levels - 1) / 255)
+        elif is_image:
+            values = (values + 1.0) * ((self.num_levels - 1) / 2)
+        whole = is_image and self.num_levels < 256
+        return ops.round(values) if whole else ops.cast(values, "float32")
 
     # Samples and completions.
 
@@ -190,89 +200,77 @@ class GaussianMixture(EMModel):
         values = means + temperature * self._deviations(noise, index)
         if len(self.data_shape) == 3:
             # Truncation takes the dequantisation back.
-            values = ops.cast(ops.clip(values, 0.0, 255.0), "uint8")
+            levels = ops.cast(ops.clip(values, 0, self.num_levels - 1), "int32")
+            values = levels_to_grey(levels, self.num_levels)
         return ops.reshape(values, (-1, *self.data_shape))
 
-    def complete(self, images, mask, seed=None, *, num_draws=None, temperature=1.0):
-        """Draws what is hidden, given all that is kept: exact conditionals.
+    def draw_hidden(self, completion):
+        """A component given the kept values, then the hidden ones of its Gaussian.
 
-        A component is drawn given the kept values, then the hidden values of its
-        Gaussian. Kept pixels are dequantised anew for each draw.
-
-        Args:
-            images: Images or vectors (B, ...), as in `fit`; hidden values may be any.
-            mask: bool, True where a value is kept: (B, ...), or the shape of one
-                sample; the channels of images may be left out.
-            seed: Integer in [0, 2**32), or None for fresh noise.
-            num_draws: Completions of each sample; None for one, without an axis.
-            temperature: Float > 0 that multiplies the standard deviation of the
-                hidden values.
-
-        Returns:
-            uint8 (B, H, W, C) or float32 (B, D); (B, num_draws, ...) where that is
-            given. Kept values are those of `images`.
-
-        Raises:
-            TypeError: The mask is not of bools, or the dtype is not accepted.
-            ValueError: A shape, a kept value or an argument is out of its range.
+        Kept pixels are dequantised anew for each draw.
         """
-        images = np.asarray(images)
-        spec = self.data_spec()
-        if images.shape[1:] != self.data_shape:
-            spec.check(images)
-        mask = check_mask(mask, len(images), self.data_shape)
-        is_image = len(self.data_shape) == 3
-        # Any value may stand for a hidden one; black is in every range.
-        black = -1 if is_image and images.dtype != np.uint8 else 0
-        x = spec.check(np.where(mask, images, images.dtype.type(black)))
-        draws = 1 if num_draws is None else num_draws
-        check_positive_integer("num_draws", draws)
-        self.check_temperature(temperature)
-        seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
-        x, mask = (np.repeat(array, draws, axis=0) for array in (x, mask))
-        uniform = uniform_rows(COMPONENT, (), len(x), seed, COMPLETION_STEP)
-        draw = self.compiled_function("complete", self._draw_deviations)
+        shape = completion.x.shape
+        place = completion.seed, completion.rows, completion.laps
+        draw_noise = self.compiled_function("completion", self._completion_noise)
+        draw = self.compiled_function("deviations", self._completion_deviations)
+        uniform, dequantization = map(ops.convert_to_numpy, draw_noise(*place))
 
         def draw_deviations(index):
-            deviations = map_rows(draw, len(x), seed, index)
-            return temperature * deviations.astype(np.float64)
+            deviations = ops.convert_to_numpy(draw(*place, index)).astype(np.float64)
+            return completion.temperature * deviations
 
-        values = self.to_values(x, seed, COMPLETION_STEP)
-        kept = mask.reshape(len(x), -1)
-        found = conditional_draws(self.mixture, values, kept, uniform, draw_deviations)
-        found = found.reshape(x.shape)
-        if is_image:
-            x = x if x.dtype == np.uint8 else to_uint8(x)
-            found = np.clip(found, 0.0, 255.0)
-        found = np.where(mask, x, found.astype(x.dtype))
-        return found if num_draws is None else found.reshape(-1, draws, *x.shape[1:])
+        found = conditional_draws(
+            self.mixture,
+            self._flat(completion.x) + dequantization,
+            completion.mask.reshape(len(completion.x), -1),
+            uniform,
+            draw_deviations,
+        ).reshape(shape)
+        if len(shape) != 4:
+            return found
+        return np.clip(found, 0, self.num_levels - 1).astype(np.int64)
 
     # What the mixture sees, and the noise.
 
     def to_values(self, samples, seed, step):
         """What the mixture sees of checked samples: float64 (N, D).
 
-        Vectors as they are; images in grey levels, dequantised by the noise of a seed
-        and a step.
+        Vectors as they are; images in levels, dequantised by the noise of a seed and a
+        step.
         """
-        flat = samples.reshape(len(samples), -1).astype(np.float64)
-        if len(self.data_shape) != 3:
-            return flat
-        if samples.dtype != np.uint8:
-            flat = 127.5 * (flat + 1.0)
-        flat += uniform_rows("dequantization", flat.shape[1:], len(flat), seed, step)
+        flat = self._flat(samples)
+        if len(self.data_shape) == 3:
+            flat += uniform_rows(DEQUANTIZATION, flat.shape[1:], len(flat), seed, step)
         return flat
 
-    def _held_out_values(self, x, seed, value_range):
-        samples = self.data_spec(value_range).check(x)
-        return self.to_values(samples, seeds.check_seed(seed), EVALUATION_STEP)
+    def _flat(self, samples):
+        if len(self.data_shape) == 3:
+            samples = to_positions(samples, self.num_levels)
+        return samples.reshape(len(samples), -1).astype(np.float64)
 
     def _deviations(self, noise, index):
         return self._kind.deviations(self.stored.tensors(), index, noise)
 
-    def _draw_deviations(self, rows, seed, index):
-        noise = random.Noise(seed, COMPLETION_STEP, rows)
-        return self._deviations(noise, index)
+    def _completion_noise(self, seed, rows, laps):
+        noise = random.Noise(seed, COMPLETION_STEP, rows, laps)
+        uniform = noise.uniform(COMPONENT, ())
+        if len(self.data_shape) != 3:
+            return uniform, ops.zeros(())
+        return uniform, noise.uniform(DEQUANTIZATION, (self.num_values,))
+
+    def _completion_deviations(self, seed, rows, laps, index):
+        return self._deviations(random.Noise(seed, COMPLETION_STEP, rows, laps), index)
+
+    def export_signatures(self):
+        """As in the base; the likelihood is compared with that of the host."""
+        signatures = super().export_signatures()
+
+        def reference(**data):
+            (x,) = data.values()
+            return {"log_likelihood": self.log_likelihood(x).astype(np.float32)}
+
+        served = signatures["log_likelihood"]._replace(reference=reference)
+        return {**signatures, "log_likelihood": served}
 
     def get_config(self):
         return {
@@ -281,6 +279,7 @@ class GaussianMixture(EMModel):
             "covariance": self.covariance,
             "num_factors": self.num_factors,
             "reg_covar": self.reg_covar,
+            "num_levels": self.num_levels,
             "seed": self.given_seed,
             "name": self.name,
         }

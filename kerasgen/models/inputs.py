@@ -17,15 +17,18 @@ class DataSpec:
         num_classes: Number of classes of a conditional model; None where labels are
             not used.
         value_range: Optional (low, high) of float images, mapped to [-1, 1].
+        keeps_float64: Whether float64 vectors stay so, for a model that computes in
+            float64 on the host.
 
     Raises:
         ValueError: `value_range` is not an increasing pair of finite numbers.
     """
 
-    def __init__(self, shape, num_classes=None, value_range=None):
+    def __init__(self, shape, num_classes=None, value_range=None, keeps_float64=False):
         self.shape = tuple(shape)
         self.num_classes = num_classes
         self.value_range = value_range
+        self.keeps_float64 = keeps_float64
         if value_range is not None:
             bounds = np.asarray(value_range, dtype=np.float64)
             if (
@@ -50,7 +53,8 @@ class DataSpec:
             first_row: Number of the first row in the whole data set, for messages.
 
         Returns:
-            NumPy array of the same shape, uint8 (images only) or float32.
+            NumPy array of the same shape, uint8 (images only) or float32; of vectors
+            also float64, where the spec keeps it.
 
         Raises:
             TypeError: The dtype is not uint8 or a float.
@@ -83,6 +87,28 @@ class DataSpec:
             low, high = min(low, part.min()), max(high, part.max())
         return self._to_model_domain(x, float(low), float(high))
 
+    def check_kept(self, x, mask):
+        """As `check` of the values that are kept; hidden ones may be any.
+
+        Args:
+            x: As in `check`.
+            mask: bool, of the shape of `x`, True where a value is kept.
+
+        Returns:
+            As `check`; hidden values are black, or 0 in vectors.
+        """
+        x = np.asarray(x)
+        is_float = np.issubdtype(x.dtype, np.floating)
+        black = 0
+        if self.is_image and is_float:
+            black = -1 if self.value_range is None else self.value_range[0]
+        checked = self.check(np.where(mask, x, x.dtype.type(black)))
+        kept = x[mask]
+        if self.is_image and is_float and self.value_range is None and kept.size:
+            # What is hidden tells nothing of the range that is meant.
+            self._check_range(x.dtype, float(kept.min()), float(kept.max()))
+        return checked
+
     def _to_model_domain(self, x, low, high):
         if not self.is_image:
             if max(abs(low), abs(high)) > float(np.finfo(np.float32).max):
@@ -90,17 +116,15 @@ class DataSpec:
                     "Expected values that float32 can hold. "
                     f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
                 )
+            if self.keeps_float64 and x.dtype == np.float64:
+                return x
             return x.astype(np.float32, copy=False)
         if self.value_range is None:
-            if low < -1 - FLOAT_TOLERANCE or high > 1 + FLOAT_TOLERANCE or low >= 0:
-                raise ValueError(
-                    "Expected uint8 images, or float images in [-1, 1]; pass "
-                    "`value_range=(low, high)` where another range is meant. "
-                    f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
-                )
+            self._check_range(x.dtype, low, high)
             return x.astype(np.float32, copy=False)
         first, last = self.value_range
-        slack = FLOAT_TOLERANCE * (last - first)
+        rounding = float(np.finfo(x.dtype).eps) * max(abs(first), abs(last))
+        slack = max(FLOAT_TOLERANCE * (last - first), rounding)
         if low < first - slack or high > last + slack:
             raise ValueError(
                 f"Expected values in value_range=({first}, {last}). "
@@ -108,6 +132,21 @@ class DataSpec:
             )
         scaled = (x.astype(np.float32) - first) * (2.0 / (last - first)) - 1.0
         return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+
+    @staticmethod
+    def _check_range(dtype, low, high):
+        """Raises ValueError for float images that [-1, 1] is unlikely to be meant for.
+
+        A batch within [0, 1] may be one of bright images, but it is seldom.
+        """
+        slack = max(FLOAT_TOLERANCE, float(np.finfo(dtype).eps))
+        if low < -1 - slack or high > 1 + slack or low >= 0:
+            raise ValueError(
+                "Expected uint8 images, or float images in [-1, 1]; pass "
+                "`value_range=(low, high)` where another range is meant, or "
+                "`value_range=(-1, 1)` for bright images that have no value under 0. "
+                f"Received: {dtype} values in [{low:.6g}, {high:.6g}]"
+            )
 
     def check_labels(self, labels, num_rows, first_row=0):
         """Returns class labels as int32, or None for an unconditional model.

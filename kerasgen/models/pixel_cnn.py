@@ -2,11 +2,11 @@
 
 import keras
 
-from kerasgen.arguments import check_integer, check_positive_integer
+from kerasgen.arguments import check_multiple, check_positive_integer
 from kerasgen.models.autoregressive import AutoregressiveModel
 from kerasgen.networks.gated_pixel_cnn import GatedPixelCNNNetwork
 from kerasgen.networks.pixel_cnn import PixelCNNNetwork
-from kerasgen.networks.shapes import check_channels
+from kerasgen.networks.shapes import check_channels, check_kernels
 from kerasgen.pixel_distributions import Categorical
 
 
@@ -21,7 +21,7 @@ class PixelCNN(AutoregressiveModel):
         num_blocks: Residual blocks after the first convolution.
         filters: Channels between blocks, a multiple of twice the image's.
         kernel_size: Odd size of the blocks' kernels.
-        first_kernel_size: Odd size of the first layer's.
+        first_kernel_size: Odd size of the first layer's, at least 3.
         ema_decay: See `AutoregressiveModel`.
         seed: See `GenerativeModel`.
         name: Name of the model.
@@ -55,7 +55,9 @@ class PixelCNN(AutoregressiveModel):
         name=None,
     ):
         check_channels(image_shape)
-        _check_sizes(num_blocks, filters, 2 * image_shape[2])
+        check_positive_integer("num_blocks", num_blocks)
+        check_multiple("filters", filters, 2 * image_shape[2])
+        check_kernels(first_kernel_size, kernel_size)
         distribution = Categorical(num_levels)
         self._arguments = {
             "image_shape": list(image_shape),
@@ -82,7 +84,7 @@ class GatedPixelCNN(AutoregressiveModel):
         num_blocks: Gated layers after the first.
         filters: Channels of each stack, a multiple of the image's.
         kernel_size: Odd size of the layers' kernels.
-        first_kernel_size: Odd size of the first layer's.
+        first_kernel_size: Odd size of the first layer's, at least 3.
         num_classes: Number of classes; None for an unconditional model.
         one_hot: Whether the network reads a value as one of the levels and not as a
             number: for levels without an order, such as the codes of a `VQVAE`.
@@ -119,10 +121,9 @@ class GatedPixelCNN(AutoregressiveModel):
         name=None,
     ):
         check_channels(image_shape)
-        _check_sizes(num_blocks, filters, image_shape[2])
-        _check_kernel("kernel_size", kernel_size, 1)
-        # A kernel of one row would see nothing above.
-        _check_kernel("first_kernel_size", first_kernel_size, 3)
+        check_positive_integer("num_blocks", num_blocks)
+        check_multiple("filters", filters, image_shape[2])
+        check_kernels(first_kernel_size, kernel_size)
         if num_classes is not None:
             check_positive_integer("num_classes", num_classes)
         distribution = Categorical(num_levels)
@@ -141,19 +142,3 @@ class GatedPixelCNN(AutoregressiveModel):
             **self._arguments,
         )
         super().__init__(network, distribution, num_classes, ema_decay, seed, name)
-
-
-def _check_sizes(num_blocks, filters, multiple):
-    check_positive_integer("num_blocks", num_blocks)
-    check_positive_integer("filters", filters)
-    if filters % multiple:
-        raise ValueError(
-            f"`filters` is a multiple of {multiple} for these images. "
-            f"Received: filters={filters}"
-        )
-
-
-def _check_kernel(name, size, least):
-    check_integer(name, size, least)
-    if size % 2 == 0:
-        raise ValueError(f"`{name}` is odd. Received: {name}={size}")

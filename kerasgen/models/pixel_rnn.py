@@ -2,10 +2,10 @@
 
 import keras
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_multiple, check_positive_integer
 from kerasgen.models.autoregressive import AutoregressiveModel
 from kerasgen.networks.pixel_rnn import CELLS, PixelRNNNetwork
-from kerasgen.networks.shapes import check_channels
+from kerasgen.networks.shapes import check_channels, check_kernels
 from kerasgen.pixel_distributions import Categorical
 
 
@@ -36,7 +36,7 @@ class PixelRNN(AutoregressiveModel):
             layers there are 2h.
         kernel_size: Odd width of a Row LSTM's input-to-state and state-to-state
             kernels; None for 3. A Diagonal BiLSTM has none.
-        first_kernel_size: Odd size of the first convolution.
+        first_kernel_size: Odd size of the first convolution, at least 3.
         ema_decay: See `AutoregressiveModel`.
         seed: See `GenerativeModel`.
         name: Name of the model.
@@ -72,8 +72,10 @@ class PixelRNN(AutoregressiveModel):
         name=None,
     ):
         check_channels(image_shape)
-        _check_layers(cell, num_layers, filters, image_shape[2])
-        _check_kernels(cell, kernel_size, first_kernel_size)
+        _check_cell(cell, kernel_size)
+        check_positive_integer("num_layers", num_layers)
+        check_multiple("filters", filters, image_shape[2])
+        check_kernels(first_kernel_size, 3 if kernel_size is None else kernel_size)
         distribution = Categorical(num_levels)
         self._arguments = {
             "image_shape": list(image_shape),
@@ -91,28 +93,11 @@ class PixelRNN(AutoregressiveModel):
         super().__init__(network, distribution, None, ema_decay, seed, name)
 
 
-def _check_layers(cell, num_layers, filters, multiple):
+def _check_cell(cell, kernel_size):
     if cell not in CELLS:
         raise ValueError(f"`cell` is one of {(*CELLS,)}. Received: cell={cell!r}")
-    check_positive_integer("num_layers", num_layers)
-    check_positive_integer("filters", filters)
-    if filters % multiple:
+    if kernel_size is not None and cell != "row_lstm":
         raise ValueError(
-            f"`filters` is a multiple of {multiple} for these images. "
-            f"Received: filters={filters}"
+            "`kernel_size` is that of a Row LSTM; a Diagonal BiLSTM has none. "
+            f"Received: cell={cell!r}, kernel_size={kernel_size!r}"
         )
-
-
-def _check_kernels(cell, kernel_size, first_kernel_size):
-    sizes = {"first_kernel_size": first_kernel_size}
-    if kernel_size is not None:
-        if cell != "row_lstm":
-            raise ValueError(
-                "`kernel_size` is that of a Row LSTM; a Diagonal BiLSTM has none. "
-                f"Received: cell={cell!r}, kernel_size={kernel_size!r}"
-            )
-        sizes["kernel_size"] = kernel_size
-    for name, size in sizes.items():
-        check_positive_integer(name, size)
-        if size % 2 == 0:
-            raise ValueError(f"`{name}` is odd. Received: {name}={size}")

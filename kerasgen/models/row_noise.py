@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen import backend, random, seeds
+from kerasgen.models.row_batches import row_batches
 
 MAX_ROWS = 1024
 
@@ -47,11 +48,8 @@ def map_rows(draw, num_rows, seed, *arrays):
     Returns:
         NumPy array with `num_rows` rows.
     """
-    # Powers of two, filled up with rows that are dropped again.
-    size = min(MAX_ROWS, 1 << (num_rows - 1).bit_length())
     parts = []
-    for start in range(0, num_rows, size):
-        rows = np.resize(np.arange(start, num_rows, dtype=np.int32), size)
+    for rows in row_batches(num_rows, MAX_ROWS):
         part = draw(rows, seeds.seed_word(seed), *[array[rows] for array in arrays])
         parts.append(ops.convert_to_numpy(part))
     return np.concatenate(parts)[:num_rows]

@@ -9,6 +9,7 @@ from kerasgen import random, seeds
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.inputs import DataSpec
+from kerasgen.models.row_batches import row_batches
 from kerasgen.models.signatures import Signature, TensorInput
 
 GENERATION_STEP = -2
@@ -81,16 +82,14 @@ class SamplingModel(GenerativeModel):
         Returns:
             uint8 (N, H, W, C), or float32 (N, D).
         """
-        size = min(len(rows), batch_size)
         sample = self.compiled_function("sample", self._sample, bool(use_ema))
         parts = []
-        for start in range(0, len(rows), size):
-            # One shape for every call, so that one compilation serves them all.
+        for batch in row_batches(len(rows), batch_size):
             part = sample(
-                np.resize(rows[start:], size),
+                rows[batch],
                 seeds.seed_word(seed),
                 np.asarray(temperature, np.float32),
-                None if labels is None else np.resize(labels[start:], size),
+                None if labels is None else labels[batch],
             )
             parts.append(ops.convert_to_numpy(part))
         return np.concatenate(parts)[: len(rows)]

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from kerasgen.layers.masked_conv import MaskedDense
+from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.networks.pixel_lstm import PixelLSTM, lstm_step, run_from_zeros
 from kerasgen.networks.pixel_network import write_column
 

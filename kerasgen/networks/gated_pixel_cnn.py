@@ -3,7 +3,8 @@
 import keras
 from keras import layers, ops
 
-from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
+from kerasgen.layers.masked_conv import MaskedConv2D
+from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in
 from kerasgen.pixel_distributions import unit_to_levels
 
@@ -62,10 +63,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
             )
             for index, size in enumerate(sizes)
         ]
-        self.head = [
-            MaskedDense(filters, groups, name="head_1"),
-            MaskedDense(groups * num_parameters, groups, name="head_2"),
-        ]
+        self.head = self.make_head(filters)
 
     def build(self, input_shape=None):
         """Creates all weights; the shapes are those of the constructor.
@@ -85,7 +83,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
         vertical = horizontal = self._read(x)
         for gate in self.gates:
             vertical, horizontal = gate(vertical, horizontal, labels)
-        return self._head(horizontal)
+        return self.run_head(horizontal)
 
     def begin(self, batch_size, labels=None):
         """The state above the first row."""
@@ -124,7 +122,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
         for gate, left, row in zip(self.gates, state["left"], context, strict=True):
             inputs.append(horizontal)
             horizontal = gate.run_pixel(left, horizontal, row)
-        return self._head(horizontal), inputs[1:]
+        return self.run_head(horizontal), inputs[1:]
 
     def end_pixel(self, state, column, values, features):
         """Moves the windows of the horizontal stack on by one pixel."""
@@ -160,11 +158,6 @@ class GatedPixelCNNNetwork(PixelNetwork):
             "first_kernel_size": self.first_kernel_size,
             "one_hot": self.one_hot,
         }
-
-    def _head(self, x):
-        for layer in self.head:
-            x = layer(ops.relu(x))
-        return self.split_channels(x)
 
 
 class _GatedLayer(keras.layers.Layer):

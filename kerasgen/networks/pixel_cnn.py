@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
+from kerasgen.layers.masked_conv import MaskedConv2D
+from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in, write_column
 
 
@@ -59,10 +60,7 @@ class PixelCNNNetwork(PixelNetwork):
             }
             for i in range(num_blocks)
         ]
-        self.head = [
-            MaskedDense(filters, groups, name="head_1"),
-            MaskedDense(groups * num_parameters, groups, name="head_2"),
-        ]
+        self.head = self.make_head(filters)
 
     def build(self, input_shape=None):
         """Creates all weights; the shapes are those of the constructor.
@@ -85,7 +83,7 @@ class PixelCNNNetwork(PixelNetwork):
         for block in self.blocks:
             hidden = ops.relu(block["narrow"](ops.relu(x)))
             x = x + block["widen"](ops.relu(block["conv"](hidden)))
-        return self._head(x)
+        return self.run_head(x)
 
     @property
     def _convolutions(self):
@@ -125,7 +123,7 @@ class PixelCNNNetwork(PixelNetwork):
             inputs.append(hidden)
             conv = block["conv"].pixel(window, hidden) + row
             x = x + block["widen"](ops.relu(conv))
-        return self._head(x), inputs
+        return self.run_head(x), inputs
 
     def end_pixel(self, state, column, values, features):
         """Writes the pixel's features into the row, and moves the windows on."""
@@ -152,8 +150,3 @@ class PixelCNNNetwork(PixelNetwork):
             "kernel_size": self.kernel_size,
             "first_kernel_size": self.first_kernel_size,
         }
-
-    def _head(self, x):
-        for layer in self.head:
-            x = layer(ops.relu(x))
-        return self.split_channels(x)

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kerasgen.layers.masked_dense import MaskedDense
+
 
 class PixelNetwork(keras.layers.Layer):
     """Base: parameters of each pixel's distribution, whole images at once or in order.
@@ -55,10 +57,20 @@ class PixelNetwork(keras.layers.Layer):
         """Zeros of the network's compute dtype."""
         return ops.zeros(shape, self.compute_dtype)
 
-    def split_channels(self, outputs):
-        """(..., channels * num_parameters) to (..., channels, num_parameters)."""
-        shape = ops.shape(outputs)[:-1]
-        return ops.reshape(outputs, (*shape, self.channels, self.num_parameters))
+    def make_head(self, filters):
+        """Two masked 1x1 convolutions, from features to parameters."""
+        groups = self.channels
+        return [
+            MaskedDense(filters, groups, name="head_1"),
+            MaskedDense(groups * self.num_parameters, groups, name="head_2"),
+        ]
+
+    def run_head(self, x):
+        """Features (..., filters) to parameters (..., channels, num_parameters)."""
+        for layer in self.head:
+            x = layer(ops.relu(x))
+        shape = ops.shape(x)[:-1]
+        return ops.reshape(x, (*shape, self.channels, self.num_parameters))
 
     def get_config(self):
         return {

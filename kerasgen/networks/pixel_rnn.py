@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from kerasgen.layers.masked_conv import MaskedConv2D, MaskedDense
+from kerasgen.layers.masked_conv import MaskedConv2D
+from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.networks.diagonal_bilstm import DiagonalBiLSTM
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in
 from kerasgen.networks.row_lstm import RowLSTM
@@ -72,10 +73,7 @@ class PixelRNNNetwork(PixelNetwork):
             MaskedDense(2 * filters, groups, name=f"layer_{i}_widen")
             for i in range(num_layers)
         ]
-        self.head = [
-            MaskedDense(2 * filters, groups, name="head_1"),
-            MaskedDense(groups * num_parameters, groups, name="head_2"),
-        ]
+        self.head = self.make_head(2 * filters)
 
     def build(self, input_shape=None):
         """Creates all weights; the shapes are those of the constructor.
@@ -104,7 +102,7 @@ class PixelRNNNetwork(PixelNetwork):
         x = self.first(x)
         for lstm, widen in zip(self.lstms, self.widen, strict=True):
             x = x + widen(lstm(x))
-        return self._head(x[:, :, : self.image_shape[1]])
+        return self.run_head(x[:, :, : self.image_shape[1]])
 
     def begin(self, batch_size, labels=None):
         """The state above the first row."""
@@ -135,7 +133,7 @@ class PixelRNNNetwork(PixelNetwork):
     def pixel(self, state, context, values):
         """Runs all layers at one pixel."""
         x, features = self._run_pixel(state, context, values)
-        return self._head(x), features
+        return self.run_head(x), features
 
     def end_pixel(self, state, column, values, features):
         """Takes the pixel's values and states into what its right neighbour sees."""
@@ -185,8 +183,3 @@ class PixelRNNNetwork(PixelNetwork):
             "kernel_size": self.kernel_size,
             "first_kernel_size": self.first_kernel_size,
         }
-
-    def _head(self, x):
-        for layer in self.head:
-            x = layer(ops.relu(x))
-        return self.split_channels(x)

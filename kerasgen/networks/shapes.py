@@ -1,6 +1,6 @@
 """Shapes of samples, and which image sizes a stride-2 architecture admits."""
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_odd, check_positive_integer
 
 SMALLEST_IMAGE = 8
 LARGEST_IMAGE = 128
@@ -24,6 +24,18 @@ def check_channels(image_shape):
             f"Received: image_shape={image_shape!r}"
         )
     return shape
+
+
+def check_kernels(first_kernel_size, kernel_size):
+    """Raises ValueError for kernels that a model of pixels in order cannot have.
+
+    Args:
+        first_kernel_size: Odd integer of at least 3: the first layer does not see the
+            pixel itself, and one of size 1 would see nothing.
+        kernel_size: Odd integer of at least 1.
+    """
+    check_odd("first_kernel_size", first_kernel_size, 3)
+    check_odd("kernel_size", kernel_size, 1)
 
 
 def check_data_shape(data_shape):

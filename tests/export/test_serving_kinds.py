@@ -82,13 +82,14 @@ def make_requests(data):
         "pixels": ("pixels/1", "generate", {**draw, "label": np.int32(2)}),
         "likelihood": ("pixels/1", "log_likelihood", grey),
         "mixture": ("mixture/1", "generate", draw),
+        "density": ("mixture/1", "log_likelihood", {"images": data["grey"]}),
     }
 
 
 def test_signatures(server):
     assert server.names == {
         "conditional/1": ["generate", "serve", "serving_default"],
-        "mixture/1": ["generate", "serving_default"],
+        "mixture/1": ["generate", "log_likelihood", "serving_default"],
         "pixels/1": ["generate", "log_likelihood", "serving_default"],
     }
 
@@ -115,3 +116,6 @@ def test_models_of_pixels_are_served(server, pixels, mixture, data):
     served = server.outputs["likelihood/log_likelihood"]
     np.testing.assert_allclose(served, expected, rtol=1e-5)
     assert_images_equal(server.outputs["mixture/images"], mixture.generate(6, seed=3))
+    expected = mixture.log_likelihood(data["grey"])
+    served = server.outputs["density/log_likelihood"]
+    np.testing.assert_allclose(served, expected, rtol=1e-4)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from keras import ops
 from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
@@ -42,6 +43,19 @@ def test_log_prob_against_dense_covariances(name):
     np.testing.assert_allclose(
         responsibilities, np.exp(joint - total[:, None]), atol=1e-10
     )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_the_density_of_tensors_is_that_of_the_host(name):
+    mixture = random_mixture(name, num_values=7)
+    x = 3.0 * np.random.default_rng(2).standard_normal((50, 7)).astype("float32")
+    tensors = {
+        key: ops.convert_to_tensor(array.astype("float32"))
+        for key, array in mixture.components.arrays().items()
+    }
+    found = KINDS[name].log_prob_tensor(tensors, ops.convert_to_tensor(x))
+    expected = mixture.components.log_prob(x.astype("float64"))
+    np.testing.assert_allclose(ops.convert_to_numpy(found), expected, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -62,6 +62,41 @@ def test_the_likelihood_is_scikit_learn_s(digits, name, num_steps):
     )
 
 
+@pytest.mark.parametrize("tolerance", [0.3, 1e-2])
+@pytest.mark.parametrize("name", SKLEARN_NAMES)
+def test_em_stops_where_scikit_learn_s_does(digits, name, tolerance):
+    oracle = GaussianMixture(
+        5,
+        covariance_type=SKLEARN_NAMES[name],
+        reg_covar=1e-3,
+        tol=tolerance,
+        max_iter=200,
+        random_state=3,
+    ).fit(digits)
+    start = kmeans_start(digits, kind(name, 5, digits), 1e-3, np.random.RandomState(3))
+    em = EM(digits, start, reg_covar=1e-3, tolerance=tolerance)
+    num_steps = 0
+    while not em.has_converged:
+        em.step()
+        num_steps += 1
+    assert num_steps == oracle.n_iter_ >= 2
+    np.testing.assert_allclose(
+        em.mixture.log_likelihood(digits), oracle.score_samples(digits), rtol=1e-9
+    )
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_fewer_distinct_samples_than_components_are_no_matter(name):
+    """And k-means does not warn of them."""
+    x = np.repeat([[0.0, 0.0, 1.0, 3.0], [5.0, 1.0, 0.0, 2.0]], 10, axis=0)
+    start = kmeans_start(x, kind(name, 3, x), 1e-2, np.random.RandomState(0))
+    em = EM(x, start, reg_covar=1e-2, tolerance=1e-3)
+    while not em.has_converged:
+        em.step()
+    assert (em.mixture.weights > 0.1).sum() == 2
+    assert np.isfinite(em.mixture.log_likelihood(x)).all()
+
+
 @pytest.mark.filterwarnings(
     f"ignore::{ConvergenceWarning.__module__}.ConvergenceWarning"
 )
@@ -134,7 +169,8 @@ def test_one_component_of_probabilistic_pca_is_scikit_learn_s_pca(digits):
     components = KINDS["ppca"].isotropic(np.zeros((1, 64)), 1.0, 5)
     start = kmeans_start(digits, components, 0.0, np.random.RandomState(0))
     em = EM(digits, start, reg_covar=0.0, tolerance=1e-6)
-    em.step()
+    for _ in range(2):
+        em.step()
     assert em.has_converged
     # scikit-learn divides by N - 1.
     expected = PCA(5, svd_solver="full").fit(digits).get_covariance() * 599 / 600

@@ -11,7 +11,7 @@ import kerasgen
 from kerasgen import datasets
 from kerasgen.datasets import quantize
 from kerasgen.datasets.levels import grey_values
-from kerasgen.models import GatedPixelCNN, PixelCNN
+from kerasgen.models import GatedPixelCNN, PixelCNN, PixelRNN
 from kerasgen.pixel_distributions import Categorical, unit_to_levels
 from tests import contracts
 
@@ -278,9 +278,25 @@ def test_what_complete_and_call_refuse():
     )
     with pytest.raises(ValueError, match="conditional.*labels=None"):
         conditional(x)
-    for sizes in ({"first_kernel_size": 1}, {"kernel_size": 2}, {"kernel_size": "3"}):
-        with pytest.raises(ValueError, match="Received: .*kernel_size"):
-            GatedPixelCNN((4, 4, 1), num_blocks=1, filters=4, **sizes)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("size", [0, -3, 2, 3.0, "3", (3, 3), True, None])
+def test_kernels_are_odd_and_the_first_sees_something(size):
+    makers = {
+        PixelCNN: {"num_blocks": 1, "filters": 4},
+        GatedPixelCNN: {"num_blocks": 1, "filters": 4},
+        PixelRNN: {"num_layers": 1, "filters": 4},
+    }
+    for make, arguments in makers.items():
+        for name in ("first_kernel_size", "kernel_size"):
+            if make is PixelRNN and name == "kernel_size" and size is None:
+                continue
+            with pytest.raises(ValueError, match=f"`{name}` is .*Received: {name}="):
+                make((4, 4, 1), **arguments, **{name: size})
+        with pytest.raises(ValueError, match=">= 3. Received: first_kernel_size=1"):
+            make((4, 4, 1), **arguments, first_kernel_size=1)
+        make((4, 4, 1), **arguments, kernel_size=1)
 
 
 def test_a_low_temperature_is_the_likeliest_level():

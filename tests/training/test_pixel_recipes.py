@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from kerasgen.datasets.levels import grey_values
 from kerasgen.presets import preset_card
-from training.mixture_bits import mixture_bits
-from training.pixels import NUM_COMPLETED, NUM_DRAWS
+from training.completions import NUM_COMPLETED, NUM_DRAWS
+from training.plain_bits import plain_entries
 from training.publish import render_readme
 from training.runner import train
 
@@ -42,11 +43,15 @@ def test_a_card_has_the_bits_of_plain_models_too(name, tmp_path):
 def test_bits_of_a_mixture_are_those_of_its_density():
     """One Gaussian on independent uniform levels: its cross-entropy in closed form."""
     num_levels = 9
-    draws = np.random.default_rng(0)
-    train, test = draws.integers(0, num_levels, (2, 4000, 2, 2, 1))
-    grey = 255 / (num_levels - 1)
-    images = [np.floor(x * grey + 0.5).astype("uint8") for x in (train, test)]
+    levels = np.random.default_rng(0).integers(0, num_levels, (2, 4000, 2, 2, 1))
     expected = 0.5 * np.log2(2 * np.pi * np.e * num_levels**2 / 12)
-    assert mixture_bits(*images, num_levels, 1, 1) == pytest.approx(expected, abs=0.01)
-    dark = [np.zeros_like(part) for part in images]
-    assert mixture_bits(*dark, num_levels, 1, 1) < 0.3
+
+    def bits(images):
+        entries = plain_entries(*images, num_levels, 1, 1)
+        uniform = entries["test_bits_per_dim_uniform_model"]["value"]
+        assert uniform == round(np.log2(num_levels), 4)
+        return entries["test_bits_per_dim_gaussian_mixture"]["value"]
+
+    images = grey_values(num_levels)[levels]
+    assert bits(images) == pytest.approx(expected, abs=0.01)
+    assert bits(np.zeros_like(images)) < 0.3
