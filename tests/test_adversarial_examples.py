@@ -41,6 +41,7 @@ def test_linear_discriminator_loses_epsilon_times_the_l1_norm():
     np.testing.assert_allclose([r.fake_accuracy for r in found], [1, 2 / 3, 1 / 3, 0])
 
 
+@pytest.mark.eager
 def test_attack_on_images_changes_no_weight_and_stays_in_range():
     gan = make_gan()
     before = [ops.convert_to_numpy(v).copy() for v in gan.variables]

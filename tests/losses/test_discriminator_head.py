@@ -10,6 +10,8 @@ from kerasgen.layers import SpectralNormalization
 from kerasgen.losses.discriminator_head import output_range
 from kerasgen.models import dcgan
 
+pytestmark = pytest.mark.eager
+
 IMAGE = (8, 8, 2)
 
 

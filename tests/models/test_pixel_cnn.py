@@ -67,6 +67,7 @@ def test_a_uniform_model_takes_eight_bits(make):
     np.testing.assert_allclose(model.bits_per_dim(x), 8.0, atol=1e-6)
 
 
+@pytest.mark.eager
 def test_training_lowers_the_bits_and_evaluate_agrees(make):
     keras.utils.set_random_seed(0)
     model = make()
@@ -82,6 +83,7 @@ def test_training_lowers_the_bits_and_evaluate_agrees(make):
     assert found["loss"] == pytest.approx(nats, rel=1e-4)
 
 
+@pytest.mark.eager
 def test_labels_condition_the_gated_model():
     keras.utils.set_random_seed(0)
     model = MAKERS["gated"](num_classes=NUM_LEVELS, ema_decay=0.9)
@@ -105,6 +107,7 @@ def test_samples_lie_on_the_levels_and_follow_the_seed(make):
     assert (samples != model.generate(9, seed=4)).any()
 
 
+@pytest.mark.eager
 def test_low_temperature_gives_likelier_samples(make):
     model = randomize(make())
     cold, warm = (
@@ -125,6 +128,7 @@ def test_samples_have_the_model_s_distribution():
     assert np.abs(error).max() < 4
 
 
+@pytest.mark.eager
 def test_completions_keep_what_is_given_and_differ_elsewhere(make):
     model = randomize(make())
     x = images(3)
@@ -144,6 +148,7 @@ def test_completions_keep_what_is_given_and_differ_elsewhere(make):
     )
 
 
+@pytest.mark.eager
 def test_nothing_given_is_sampling():
     """All hidden: the draws of `complete` have the model's distribution too."""
     model = randomize(MAKERS["gated"]())
@@ -250,6 +255,7 @@ def test_samples_and_kept_pixels_lie_on_the_levels_of_quantize(num_levels):
     np.testing.assert_array_equal(kept, every)
 
 
+@pytest.mark.eager
 def test_every_number_of_levels_goes_there_and_back():
     for num_levels in range(2, 257):
         table = grey_values(num_levels)
