@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from kerasgen import seeds
 from kerasgen.models.decoding_model import DecodingModel
 from kerasgen.models.encoding_model import EncodingModel
 from kerasgen.models.latents import interpolate_latents
@@ -27,7 +28,11 @@ class AutoencodingModel(EncodingModel, DecodingModel):
 
         Returns:
             float32 (B, latent_dim).
+
+        Raises:
+            ValueError: The samples do not fit the model, or the seed is out of range.
         """
+        seeds.check_seed(seed)
         return self.encode(x, labels, value_range)
 
     def interpolate(

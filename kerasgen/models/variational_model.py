@@ -6,16 +6,20 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen import likelihoods
+from kerasgen import likelihoods, random, seeds
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coders
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.likelihood_bounds import likelihood_bounds
 from kerasgen.models.map_batches import (
+    check_given_labels,
+    map_batches,
     map_compiled,
 )
 from kerasgen.models.single_player import SinglePlayer
+
+CODE_STEP = -6
 
 
 class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
@@ -66,6 +70,24 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
             Pair of float32 arrays (B, latent_dim).
         """
         return map_compiled(self, "encode", self.encode_tensor, x, labels, value_range)
+
+    def draw_codes(self, x, seed=0, labels=None, value_range=None):
+        check_given_labels(self, labels, len(x))
+        word = seeds.seed_word(seeds.check_seed(seed))
+        draw = self.compiled_function("draw_codes", self._draw_codes)
+        return map_batches(
+            self,
+            lambda part, rows, given: (draw(part, rows, word, given),),
+            x,
+            labels,
+            value_range,
+        )[0]
+
+    def _draw_codes(self, x, rows, seed, labels):
+        mean, log_var = self.encode_tensor(x, labels)
+        noise = random.Noise(seed, CODE_STEP, rows)
+        epsilon = noise.normal("posterior", (self.latent_dim,))
+        return mean + ops.exp(0.5 * log_var) * epsilon
 
     def encode_tensor(self, x, labels=None):
         """As `encode_distribution`, tensors to tensors, for graphs."""

@@ -134,6 +134,20 @@ def test_labels(digits, builder):
         model.fit(x, verbose=0)
 
 
+def test_codes_are_drawn_from_the_posterior(digits):
+    model = make()
+    x = np.repeat(digits.images[:2], 2000, axis=0)
+    mean, log_var = model.encode_distribution(digits.images[:2])
+    codes = model.draw_codes(x, seed=3).reshape(2, 2000, 3)
+    std = np.exp(0.5 * log_var)
+    assert np.abs(codes.mean(axis=1) - mean).max() < 4.5 * std.max() / 2000**0.5
+    np.testing.assert_allclose(codes.std(axis=1), std, rtol=0.07)
+    np.testing.assert_array_equal(codes.reshape(-1, 3), model.draw_codes(x, seed=3))
+    assert not np.array_equal(codes.reshape(-1, 3), model.draw_codes(x, seed=4))
+    with pytest.raises(ValueError, match="Received: seed=-1"):
+        model.draw_codes(x, seed=-1)
+
+
 def test_labels_for_an_unconditional_model(digits):
     model = make()
     for verb in ("encode", "elbo", "reconstruct"):
