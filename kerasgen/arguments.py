@@ -36,6 +36,18 @@ def is_finite_number(value):
     return is_number and math.isfinite(value)
 
 
+def check_positive(name, value):
+    """Raises ValueError unless `value` is a finite number > 0."""
+    if not is_finite_number(value) or value <= 0:
+        raise ValueError(f"`{name}` is a finite number > 0. Received: {name}={value!r}")
+
+
+def check_open_unit(name, value):
+    """Raises ValueError unless `value` is a number in (0, 1)."""
+    if not is_finite_number(value) or not 0 < value < 1:
+        raise ValueError(f"`{name}` is in (0, 1). Received: {name}={value!r}")
+
+
 def check_non_negative(name, value):
     """Raises ValueError unless `value` is a finite number >= 0."""
     if not is_finite_number(value) or value < 0:
