@@ -144,7 +144,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
 
     def _terms(self, x, training):
         vectors = ops.cast(self.encoder(x, training=training), "float32")
-        quantized = self.quantizer(vectors, training=training)
+        quantized, codes = self.quantizer.call_with_codes(vectors, training)
         parameters = self.decoder(quantized, training=training)
         reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
         distance = ops.square(vectors - ops.stop_gradient(quantized))
@@ -154,7 +154,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
             "reconstruction_nats": reconstruction,
             "commitment": commitment,
             "mse": ops.mean(ops.square(self.likelihood.mean(parameters) - x)),
-            "perplexity": self._perplexity(self.quantizer.nearest(vectors)),
+            "perplexity": self._perplexity(codes),
         }
 
     def _perplexity(self, codes):
@@ -181,8 +181,9 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
 
         Raises:
             TypeError: The codes are not integers.
-            ValueError: Their shape is another, or one is out of range.
+            ValueError: Their shape is another, or an argument is out of range.
         """
+        check_positive_integer("batch_size", batch_size)
         codes = np.asarray(codes)
         if not np.issubdtype(codes.dtype, np.integer):
             raise TypeError(f"Expected integer codes. Received: dtype={codes.dtype}")
