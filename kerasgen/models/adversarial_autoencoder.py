@@ -4,9 +4,13 @@ import keras
 from keras import ops
 
 from kerasgen import likelihoods, losses
+from kerasgen.layers import MinibatchDiscrimination, MinibatchStdDev
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coder, check_coders
 from kerasgen.models.latent_model import LatentModel
+
+# Layers by which a score depends on the other codes of the batch.
+MIXING = (keras.layers.BatchNormalization, MinibatchDiscrimination, MinibatchStdDev)
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -22,7 +26,8 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
     Args:
         encoder: Keras model, samples in [-1, 1] -> (B, latent_dim).
         decoder: Keras model, (B, latent_dim) -> parameters of the likelihood.
-        discriminator: Keras model, (B, latent_dim) -> logits (B, 1).
+        discriminator: Keras model, (B, latent_dim) -> logits (B, 1), or what `loss`
+            asks for.
         likelihood: As in `VAE`.
         loss: `kerasgen.losses.AdversarialLoss`, or the name of one there.
         seed: See `GenerativeModel`.
@@ -139,6 +144,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     def training_step(self, batch, noise):
         real = self.sample_latents(noise)
+        compared = real if self._encoder_needs_real() else None
         self.update(
             "autoencoder", lambda: self._reconstruction_terms(batch.x, True), batch
         )
@@ -156,7 +162,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
             "encoder",
             lambda: {
                 "g_loss": self.adversarial_loss.generator(
-                    *self._judge(real, self._encode(batch.x, True), True)
+                    *self._judge(compared, self._encode(batch.x, True), True)
                 )
             },
             batch,
@@ -185,12 +191,23 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
     def _encode(self, x, training):
         return ops.cast(self.encoder(x, training=training), "float32")
 
-    def _judge(self, real, fake, training):
-        # Together, so that statistics of a batch do not tell them apart.
-        logits = self.discriminator(
-            ops.concatenate([real, fake], axis=0), training=training
+    def _encoder_needs_real(self):
+        """Whether its loss, or the scores of codes, depend on draws of the prior."""
+        return self.adversarial_loss.needs_real_logits or any(
+            isinstance(layer, MIXING) for layer in self.discriminator._flatten_layers()
         )
-        return ops.split(ops.cast(logits, "float32"), 2, axis=0)
+
+    def _judge(self, real, fake, training):
+        """Scores of draws of the prior, None for those of None, and of codes."""
+        if real is None:
+            return None, self._score(fake, training)
+        # Together, so that statistics of a batch do not tell them apart.
+        scores = self._score(ops.concatenate([real, fake], axis=0), training)
+        return ops.split(scores, 2, axis=0)
+
+    def _score(self, codes, training):
+        output = self.discriminator(codes, training=training)
+        return self.adversarial_loss.score(codes, ops.cast(output, "float32"))
 
     def encode_tensor(self, x, labels=None):
         """Codes, tensors to a tuple of one tensor, for graphs."""
