@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_non_negative
+from kerasgen.arguments import check_non_negative, check_positive
 
 LOG_2PI = math.log(2.0 * math.pi)
 LOG_SCALE_RANGE = (-7.0, 7.0)
@@ -93,11 +93,7 @@ class Gaussian(Likelihood):
                 "`variance` is 'fixed', 'learned' or 'predicted'. "
                 f"Received: variance={variance!r}"
             )
-        if not (math.isfinite(initial_variance) and initial_variance > 0):
-            raise ValueError(
-                "`initial_variance` is a finite number > 0. "
-                f"Received: initial_variance={initial_variance}"
-            )
+        check_positive("initial_variance", initial_variance)
         self.variance = variance
         self.initial_variance = initial_variance
         self.num_parameters = 2 if variance == "predicted" else 1

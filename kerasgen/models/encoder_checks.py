@@ -4,7 +4,7 @@ import keras
 
 
 def check_coder(name, network, num_classes):
-    """Raises ValueError unless it is a built network that takes labels if asked to.
+    """Raises ValueError unless it is built, has one output, and labels if asked to.
 
     Args:
         name: What messages call it.
@@ -16,6 +16,11 @@ def check_coder(name, network, num_classes):
         raise ValueError(
             f"`{name}` is a built keras.Model (Functional, or Sequential with an "
             f"Input). Received: {network!r}"
+        )
+    if len(network.outputs) != 1:
+        raise ValueError(
+            f"`{name}` has one output. "
+            f"Received: outputs of shape {[tuple(o.shape) for o in network.outputs]}"
         )
     first, *rest = network.inputs
     if num_classes is None and not rest:
@@ -44,6 +49,8 @@ def check_coders(encoder, decoder, likelihood, codes_per_latent=1, num_classes=N
     """
     for name, network in (("encoder", encoder), ("decoder", decoder)):
         check_coder(name, network, num_classes)
+    if encoder is decoder:
+        raise ValueError(f"Expected two networks. Received: {encoder.name} twice")
     latent_shape = decoder.inputs[0].shape
     if len(latent_shape) != 2:
         raise ValueError(

@@ -53,7 +53,10 @@ def test_cyclical_annealing():
     values = [float(weight(step)) for step in range(20)]
     np.testing.assert_allclose(values[:10], [0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1])
     assert values[10:] == values[:10]
-    for arguments in ({"period": 0}, {"period": 5, "rising": 0.0}):
+    for rising in (0.0, "half", True):
+        with pytest.raises(ValueError, match="Received: rising="):
+            CyclicalAnnealing(5, rising)
+    for arguments in ({"period": 0}, {"period": 1.5}):
         with pytest.raises(ValueError, match="Received: "):
             CyclicalAnnealing(**arguments)
 
