@@ -37,7 +37,7 @@ class ImageCodec(GenerativeModel):
     written, and the images that they stand for to 1 grey level.
 
     Args:
-        model: `VQVAE` of images, trained.
+        model: `VQVAE` of images, of 2 to 65,536 codes, trained.
         num_kinds: Kinds of codes in the contexts, at most `model.num_codes`.
         seed: See `GenerativeModel`; of the sorting into kinds.
         name: Name of the model.
@@ -69,6 +69,11 @@ class ImageCodec(GenerativeModel):
     def __init__(self, model, num_kinds=8, seed=None, name=None):
         if not isinstance(model, VQVAE):
             raise ValueError(f"`model` is a VQVAE. Received: {type(model).__name__}")
+        if not 2 <= model.num_codes <= TOTAL:
+            raise ValueError(
+                f"`model` has from 2 to {TOTAL} codes, as integer tables can hold. "
+                f"Received: num_codes={model.num_codes}"
+            )
         check_positive_integer("num_kinds", num_kinds)
         if num_kinds > model.num_codes:
             raise ValueError(
@@ -197,10 +202,12 @@ class ImageCodec(GenerativeModel):
 
         Raises:
             TypeError: `data` is not bytes.
+            ValueError: `max_pixels` is not an integer >= 1.
             CodecError: They are damaged, cut off, or of another codec.
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"Expected bytes. Received: {type(data).__name__}")
+        check_positive_integer("max_pixels", max_pixels)
         data = bytes(data)
         start = HEADER.size + CHECKSUM.size
         if len(data) < start or data[:4] != MAGIC:

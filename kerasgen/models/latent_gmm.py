@@ -79,14 +79,17 @@ class LatentGMM(SamplingModel):
     def compile(self):
         """Does nothing, for there is no optimizer; lets code for all models run."""
 
-    def fit(self, x=None, y=None, *, value_range=None, **arguments):
+    def fit(
+        self, x=None, y=None, *, validation_data=None, value_range=None, **arguments
+    ):
         """Fits the mixture to the codes of samples.
 
         Args:
             x: As in `GenerativeModel.fit`; a dataset is read whole, once.
             y: int labels (N,) beside an array, where the model is conditional.
+            validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             value_range: As in `GenerativeModel.fit`.
-            **arguments: As in `GaussianMixture.fit`, validation data aside.
+            **arguments: As in `GaussianMixture.fit`.
 
         Returns:
             `keras.callbacks.History` of the mixture.
@@ -95,6 +98,10 @@ class LatentGMM(SamplingModel):
             ValueError: The data does not fit the model, before any work.
         """
         codes = self._codes(x, y, value_range)
+        if validation_data is not None:
+            if not isinstance(validation_data, tuple):
+                validation_data = (validation_data, None)
+            arguments["validation_data"] = self._codes(*validation_data, value_range)
         return self.mixture.fit(codes, **arguments)
 
     def evaluate(

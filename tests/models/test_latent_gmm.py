@@ -74,6 +74,12 @@ def test_a_conditional_vae(digits):
     assert sampler.generate(3, seed=0, labels=[1, 2, 3]).shape == (3, *SHAPE)
     with pytest.raises(ValueError, match="labels=None"):
         sampler.fit(digits.images, verbose=0)
+    held_out = (digits.images[:100], digits.labels[:100])
+    history = sampler.fit(
+        digits.images, digits.labels, validation_data=held_out, verbose=0
+    ).history
+    nats = sampler.evaluate(*held_out)[0]
+    assert history["val_log_likelihood_nats"][-1] == pytest.approx(nats)
 
 
 def test_the_codes_of_a_vae_are_draws(digits):
