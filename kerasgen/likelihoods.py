@@ -22,10 +22,12 @@ class Likelihood(keras.layers.Layer):
         num_parameters: Channels of the decoder's output a channel of the data.
         is_discrete: Whether it is a probability over the 256 levels of uint8 images,
             so that bits per dimension mean something.
+        is_bounded: Whether it is one of values in [-1, 1] only.
     """
 
     num_parameters = 1
     is_discrete = False
+    is_bounded = False
 
     def __init__(self, name=None):
         super().__init__(name=name)
@@ -58,10 +60,12 @@ class Bernoulli(Likelihood):
 
     A grey level is taken as the probability of a one, (x + 1) / 2: the cross-entropy
     in common use, which is a normalised likelihood only for binary images. Hence no
-    bits per dimension.
+    bits per dimension. Vectors, too, lie in [-1, 1].
 
     Reference: Kingma and Welling 2014, "Auto-Encoding Variational Bayes", appendix C.
     """
+
+    is_bounded = True
 
     def log_prob(self, x, parameters):
         logits = ops.cast(parameters, "float32")
@@ -182,6 +186,7 @@ class DiscretizedLogistic(Likelihood):
     """
 
     is_discrete = True
+    is_bounded = True
 
     def __init__(self, scale="learned", name=None):
         super().__init__(name=name)

@@ -5,11 +5,17 @@ import numpy as np
 from kerasgen import seeds
 from kerasgen.models.decoding_model import DecodingModel
 from kerasgen.models.encoding_model import EncodingModel
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.latents import interpolate_latents
 
 
 class AutoencodingModel(EncodingModel, DecodingModel):
     """Base of models that encode to what they decode."""
+
+    def data_spec(self, value_range=None):
+        return DataSpec(
+            self.data_shape, self.num_classes, value_range, self.likelihood.is_bounded
+        )
 
     def reconstruct_tensor(self, x, labels=None):
         """Samples decoded from their codes, tensors to tensors."""

@@ -17,15 +17,17 @@ class DataSpec:
         num_classes: Number of classes of a conditional model; None where labels are
             not used.
         value_range: Optional (low, high) of float images, mapped to [-1, 1].
+        is_bounded: Whether vectors, too, must lie in [-1, 1].
 
     Raises:
         ValueError: `value_range` is not an increasing pair of finite numbers.
     """
 
-    def __init__(self, shape, num_classes=None, value_range=None):
+    def __init__(self, shape, num_classes=None, value_range=None, is_bounded=False):
         self.shape = tuple(shape)
         self.num_classes = num_classes
         self.value_range = value_range
+        self.is_bounded = is_bounded
         if value_range is not None:
             bounds = np.asarray(value_range, dtype=np.float64)
             if (
@@ -89,6 +91,12 @@ class DataSpec:
                 raise ValueError(
                     "Expected values that float32 can hold. "
                     f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
+                )
+            if self.is_bounded and max(-low, high) > 1 + FLOAT_TOLERANCE:
+                raise ValueError(
+                    "Expected vectors in [-1, 1] for the model's likelihood; another "
+                    "one, such as 'gaussian', takes any. "
+                    f"Received: values in [{low:.6g}, {high:.6g}]"
                 )
             return x.astype(np.float32, copy=False)
         if self.value_range is None:
