@@ -48,6 +48,8 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
     Reference: Makhzani et al. 2016, "Adversarial Autoencoders", section 2.
     """
 
+    config_objects = (*AutoencodingModel.config_objects, "discriminator", "loss")
+
     def __init__(
         self,
         encoder,
@@ -69,14 +71,10 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
             )
         adversarial_loss = losses.get(loss)
         adversarial_loss.check_discriminator(discriminator)
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
+        super().__init__(encoder, decoder, resolved, seed=seed, name=name)
         self.discriminator = discriminator
-        self.likelihood = resolved
         self.loss = loss
         self.adversarial_loss = adversarial_loss
-        self.latent_dim = latent_dim
         self.finish_init()
 
     @property
@@ -89,16 +87,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     @property
     def networks(self):
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-            "discriminator": self.discriminator,
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.inputs[0].shape[1:])
+        return {**super().networks, "discriminator": self.discriminator}
 
     @property
     def training_terms(self):
@@ -182,11 +171,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     def _reconstruction_terms(self, x, training):
         parameters = self.decoder(self._encode(x, training), training=training)
-        mean = self.likelihood.mean(parameters)
-        return {
-            "reconstruction_nats": -ops.mean(self.likelihood.log_prob(x, parameters)),
-            "mse": ops.mean(ops.square(mean - x)),
-        }
+        return self.reconstruction_terms(x, parameters)
 
     def _encode(self, x, training):
         return ops.cast(self.encoder(x, training=training), "float32")
@@ -208,32 +193,3 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
     def _score(self, codes, training):
         output = self.discriminator(codes, training=training)
         return self.adversarial_loss.score(codes, ops.cast(output, "float32"))
-
-    def encode_tensor(self, x, labels=None):
-        """Codes, tensors to a tuple of one tensor, for graphs."""
-        return (self._encode(self.to_model_domain(x), False),)
-
-    def decode(self, z, use_ema=True):
-        return self.likelihood.mean(self.decoder(z, training=False))
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "discriminator": serialize(self.discriminator),
-            "likelihood": serialize(self.likelihood),
-            "loss": self.loss if isinstance(self.loss, str) else serialize(self.loss),
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for key in ("encoder", "decoder", "discriminator", "likelihood", "loss"):
-            if not isinstance(config[key], str):
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects
-                )
-        return cls(**config)

@@ -1,6 +1,7 @@
 """Models with an encoder to a vector of latents and a decoder back."""
 
 import numpy as np
+from keras import ops
 
 from kerasgen import seeds
 from kerasgen.models.decoding_model import DecodingModel
@@ -10,12 +11,24 @@ from kerasgen.models.latents import interpolate_latents
 
 
 class AutoencodingModel(EncodingModel, DecodingModel):
-    """Base of models that encode to what they decode."""
+    """Base of models that encode to vectors and decode them; see `EncodingModel`."""
+
+    def __init__(self, encoder, decoder, likelihood, seed=None, name=None):
+        super().__init__(encoder, decoder, likelihood, seed=seed, name=name)
+        self.latent_dim = decoder.inputs[0].shape[-1]
 
     def data_spec(self, value_range=None):
         return DataSpec(
             self.data_shape, self.num_classes, value_range, self.likelihood.is_bounded
         )
+
+    def encode_tensor(self, x, labels=None):
+        """Codes, tensors to a tuple of one tensor, for graphs."""
+        z = self.encoder(self.to_model_domain(x), training=False)
+        return (ops.cast(z, "float32"),)
+
+    def decode(self, z, use_ema=True):
+        return self.likelihood.mean(self.decoder(z, training=False))
 
     def reconstruct_tensor(self, x, labels=None):
         """Samples decoded from their codes, tensors to tensors."""

@@ -68,6 +68,31 @@ def check_coders(encoder, decoder, likelihood, codes_per_latent=1, num_classes=N
     check_decoder_output(encoder, decoder, likelihood)
 
 
+def check_grid_coders(encoder, decoder, likelihood):
+    """The shape (rows, columns, code_dim) that the encoder emits and the decoder takes.
+
+    Args:
+        encoder: Keras model, samples -> (B, rows, columns, code_dim).
+        decoder: Keras model, (B, rows, columns, code_dim) -> parameters of the
+            likelihood.
+        likelihood: As in `check_coders`.
+
+    Raises:
+        ValueError: The parts do not fit together.
+    """
+    for name, network in (("encoder", encoder), ("decoder", decoder)):
+        check_coder(name, network, None)
+    grid = tuple(encoder.outputs[0].shape[1:])
+    if len(grid) != 3 or tuple(decoder.inputs[0].shape[1:]) != grid:
+        raise ValueError(
+            "`encoder` emits a grid of vectors, (batch, rows, columns, code_dim), and "
+            f"`decoder` takes it. Received: outputs {tuple(encoder.outputs[0].shape)} "
+            f"and inputs {tuple(decoder.inputs[0].shape)}"
+        )
+    check_decoder_output(encoder, decoder, likelihood)
+    return grid
+
+
 def check_decoder_output(encoder, decoder, likelihood):
     """Raises ValueError unless the decoder emits the likelihood's parameters.
 

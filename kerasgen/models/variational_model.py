@@ -2,7 +2,6 @@
 
 import math
 
-import keras
 import numpy as np
 from keras import ops
 
@@ -35,28 +34,12 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
             check_positive_integer("num_classes", num_classes)
         likelihood = likelihoods.get(likelihood)
         check_coders(encoder, decoder, likelihood, 2, num_classes)
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = likelihood
+        super().__init__(encoder, decoder, likelihood, seed=seed, name=name)
         self.num_classes = num_classes
-        self.latent_dim = decoder.inputs[0].shape[-1]
 
     @property
     def players(self):
-        return {"vae": [self.encoder, self.decoder, self.likelihood]}
-
-    @property
-    def networks(self):
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.inputs[0].shape[1:])
+        return {"vae": [*self.networks.values()]}
 
     def encode_distribution(self, x, labels=None, value_range=None):
         """Mean and log-variance of the posterior.
@@ -194,23 +177,4 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
         return means.var(axis=0, ddof=1) > threshold
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "likelihood": serialize(self.likelihood),
-            "num_classes": self.num_classes,
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for key in ("encoder", "decoder", "likelihood", "annealing"):
-            # Presets of the first version have no annealing.
-            if config.get(key) is not None:
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects
-                )
-        return cls(**config)
+        return {**super().get_config(), "num_classes": self.num_classes}
