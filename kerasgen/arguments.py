@@ -7,17 +7,17 @@ import numpy as np
 
 
 def check_positive_integer(name, value):
-    """Raises ValueError unless `value` is an integer of at least 1."""
-    check_integer(name, value, 1)
+    """`value` as an int; raises ValueError unless it is an integer of at least 1."""
+    return check_integer(name, value, 1)
 
 
-def check_integer(name, value, minimum):
-    """Raises ValueError unless `value` is an integer of at least `minimum`."""
+def check_integer(name, value, minimum, maximum=None):
+    """`value` as an int; raises ValueError unless it is in [minimum, maximum]."""
     is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < minimum:
-        raise ValueError(
-            f"`{name}` is an integer >= {minimum}. Received: {name}={value!r}"
-        )
+    if not is_integer or value < minimum or (maximum is not None and value > maximum):
+        limits = f">= {minimum}" if maximum is None else f"in [{minimum}, {maximum}]"
+        raise ValueError(f"`{name}` is an integer {limits}. Received: {name}={value!r}")
+    return int(value)
 
 
 def check_levels(num_levels):

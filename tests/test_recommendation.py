@@ -171,7 +171,10 @@ def test_other_bad_arguments(synthetic):
         (lambda: hold_out(synthetic, share=1.0), "share=1.0"),
         (lambda: hold_out(synthetic, share="half"), "share='half'"),
         (lambda: hold_out(synthetic, seed=-1), "seed=-1"),
-        (lambda: InteractionDataset(synthetic).take(401), "at most 400 users"),
+        (
+            lambda: InteractionDataset(synthetic).take(401),
+            r"in \[1, 400\]",
+        ),
         (lambda: synthetic_interactions(num_users=0), "num_users=0"),
         (lambda: synthetic_interactions(mean_items=0), "mean_items=0"),
         (lambda: synthetic_interactions(mean_items=np.inf), "mean_items=inf"),

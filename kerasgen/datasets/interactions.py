@@ -5,6 +5,7 @@ from scipy import sparse
 
 from kerasgen import seeds
 from kerasgen.arguments import (
+    check_integer,
     check_open_unit,
     check_positive,
     check_positive_integer,
@@ -53,12 +54,7 @@ class InteractionDataset(ArrayDataset):
         Raises:
             ValueError: There are not so many users.
         """
-        check_positive_integer("num_samples", num_samples)
-        if num_samples > self.num_samples:
-            raise ValueError(
-                f"Expected at most {self.num_samples} users, all there are. "
-                f"Received: num_samples={num_samples}"
-            )
+        check_integer("num_samples", num_samples, 1, self.num_samples)
         part = self.matrix[:num_samples]
         return InteractionDataset(part, self.batch_size, self.shuffle, self.seed)
 
