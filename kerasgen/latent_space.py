@@ -71,7 +71,7 @@ def manifold_grid(model, size=16, labels=None):
         )
     steps = stats.norm.ppf((np.arange(size) + 0.5) / size).astype("float32")
     path = np.stack(np.meshgrid(steps, steps[::-1]), axis=-1)
-    return model.decode_path(path, labels=_labels(model, labels, path.shape[:-1]))
+    return model.decode_path(path, labels=_labels(labels, path.shape[:-1]))
 
 
 def traverse(model, x, dimensions=None, values=None, labels=None, value_range=None):
@@ -110,12 +110,12 @@ def traverse(model, x, dimensions=None, values=None, labels=None, value_range=No
     is_list = values.ndim == 1 and values.dtype.kind in "iuf"
     if not is_list or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"Expected a list of finite values. Received: {values!r}")
-    given = _labels(model, labels, (1,))
+    given = _labels(labels, (1,))
     code = model.encode(np.asarray(x)[None], given, value_range)[0]
     path = np.tile(code, (len(chosen), len(values), 1))
     for row, dimension in enumerate(chosen):
         path[row, :, dimension] = values
-    return model.decode_path(path, labels=_labels(model, labels, path.shape[:-1]))
+    return model.decode_path(path, labels=_labels(labels, path.shape[:-1]))
 
 
 def attribute_vector(model, samples_with, samples_without, value_range=None):
@@ -230,9 +230,9 @@ def latent_quality(
     spec = model.data_spec(value_range)
     check_given_labels(model, labels, len(data))
     labels = spec.check_labels(labels, len(data))
-    data, held_out = (_in_data_domain(spec.check(x)) for x in (data, held_out))
-    codes = model.encode(data, labels)
+    data, held_out = spec.check(data), spec.check(held_out)
     rng = np.random.default_rng(seeds.check_seed(seed))
+    codes = model.encode(data, labels)
     first = rng.integers(len(codes), size=num_samples)
     second = _partners(first, labels, rng, len(codes))
     t = rng.uniform(size=(num_samples, 1))
@@ -250,15 +250,12 @@ def latent_quality(
             "Expected held-out samples that are not in the data. Received: a median "
             f"distance of {of_held_out} to their neighbours there"
         )
-    kinds = {
-        "continuity": model.decode_path(between, labels=given),
-        "completeness": model.decode_path(
-            _prior(model, codes, num_samples, seed, rng), labels=given
-        ),
-    }
-    return LatentQuality(
-        **{name: distance(samples) / of_held_out for name, samples in kinds.items()}
+    drawn = _prior(model, codes, num_samples, seed, rng)
+    continuity, completeness = (
+        distance(model.decode_path(z, labels=given)) / of_held_out
+        for z in (between, drawn)
     )
+    return LatentQuality(continuity, completeness)
 
 
 def _check_model(model):
@@ -269,16 +266,11 @@ def _check_model(model):
         )
 
 
-def _labels(model, labels, shape):
-    """Labels of latents of a leading shape, or None for an unconditional model."""
-    if labels is not None and np.ndim(labels):
-        raise ValueError(f"Expected the label of one class. Received: {labels!r}")
-    given = None if labels is None else np.atleast_1d(labels)
-    check_given_labels(model, given, 1)
-    if given is None:
-        return None
-    label = model.data_spec().check_labels(given, 1)
-    return np.full(shape, label[0], np.int32)
+def _labels(label, shape):
+    """The label of latents of a leading shape, or None."""
+    if np.ndim(label):
+        raise ValueError(f"Expected the label of one class. Received: {label!r}")
+    return None if label is None else np.full(shape, label)
 
 
 def _partners(first, labels, rng, num):
@@ -299,13 +291,9 @@ def _prior(model, codes, num_samples, seed, rng):
     return rng.multivariate_normal(mean, covariance, num_samples).astype("float32")
 
 
-def _in_data_domain(samples):
-    """Checked samples as the model decodes them: images as uint8."""
-    is_float_image = samples.ndim == 4 and samples.dtype != np.uint8
-    return to_uint8(samples) if is_float_image else samples
-
-
 def _features(extractor, samples):
+    if samples.ndim == 4 and samples.dtype != np.uint8:
+        samples = to_uint8(samples)  # as the model decodes them
     if extractor is None:
         return samples.reshape(len(samples), -1).astype("float64")
     return extractor(samples).features
