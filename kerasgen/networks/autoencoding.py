@@ -16,6 +16,7 @@ from kerasgen.networks.shapes import (
     check_image_shape,
     count_halvings,
 )
+from kerasgen.networks.strided import double, halve
 
 MAX_FILTERS = 256
 
@@ -182,10 +183,7 @@ def conv_encoder(
     """
     halvings = count_halvings(image_shape)
     x = image = keras.Input(tuple(image_shape), name="x")
-    for index, units in enumerate(_widths(filters, halvings)):
-        x = layers.Conv2D(
-            units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
-        )(x)
+    x = halve(x, _widths(filters, halvings))
     x = layers.Flatten(name="flatten")(x)
     inputs, x = _beside_label(image, x, num_classes)
     x = layers.Dense(256, activation="relu", name="hidden")(x)
@@ -229,18 +227,7 @@ def conv_decoder(
     x = layers.Dense(256, activation="relu", name="hidden")(x)
     x = layers.Dense(math.prod(base), activation="relu", name="project")(x)
     x = layers.Reshape(base, name="reshape")(x)
-    for index, units in enumerate(widths[1:], start=1):
-        x = layers.Conv2DTranspose(
-            units, 4, strides=2, padding="same", activation="relu", name=f"up_{index}"
-        )(x)
-    x = layers.Conv2DTranspose(
-        channels * num_parameters,
-        4,
-        strides=2,
-        padding="same",
-        dtype="float32",
-        name="parameters",
-    )(x)
+    x = double(x, widths[1:], channels * num_parameters, first_index=1)
     return keras.Model(inputs, x, name=name)
 
 
