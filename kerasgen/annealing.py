@@ -1,11 +1,9 @@
 """Weights that rise over training steps, such as that of a VAE's KL term."""
 
-import math
-
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_positive_integer, is_finite_number
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -76,8 +74,8 @@ class CyclicalAnnealing:
 
     def __init__(self, period, rising=0.5):
         check_positive_integer("period", period)
-        if not (math.isfinite(rising) and 0 < rising <= 1):
-            raise ValueError(f"`rising` is in (0, 1]. Received: rising={rising}")
+        if not is_finite_number(rising) or not 0 < rising <= 1:
+            raise ValueError(f"`rising` is in (0, 1]. Received: rising={rising!r}")
         self.period = int(period)
         self.rising = rising
 

@@ -7,17 +7,17 @@ import numpy as np
 
 
 def check_positive_integer(name, value):
-    """Raises ValueError unless `value` is an integer of at least 1."""
-    check_integer(name, value, 1)
+    """`value` as an int; raises ValueError unless it is an integer of at least 1."""
+    return check_integer(name, value, 1)
 
 
-def check_integer(name, value, minimum):
-    """Raises ValueError unless `value` is an integer of at least `minimum`."""
+def check_integer(name, value, minimum, maximum=None):
+    """`value` as an int; raises ValueError unless it is in [minimum, maximum]."""
     is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not is_integer or value < minimum:
-        raise ValueError(
-            f"`{name}` is an integer >= {minimum}. Received: {name}={value!r}"
-        )
+    if not is_integer or value < minimum or (maximum is not None and value > maximum):
+        limits = f">= {minimum}" if maximum is None else f"in [{minimum}, {maximum}]"
+        raise ValueError(f"`{name}` is an integer {limits}. Received: {name}={value!r}")
+    return int(value)
 
 
 def check_multiple(name, value, factor):
@@ -58,6 +58,18 @@ def check_boolean(name, value):
     if not isinstance(value, bool | np.bool_):
         raise ValueError(f"`{name}` is True or False. Received: {name}={value!r}")
     return bool(value)
+
+
+def check_positive(name, value):
+    """Raises ValueError unless `value` is a finite number > 0."""
+    if not is_finite_number(value) or value <= 0:
+        raise ValueError(f"`{name}` is a finite number > 0. Received: {name}={value!r}")
+
+
+def check_open_unit(name, value):
+    """Raises ValueError unless `value` is a number in (0, 1)."""
+    if not is_finite_number(value) or not 0 < value < 1:
+        raise ValueError(f"`{name}` is in (0, 1). Received: {name}={value!r}")
 
 
 def check_non_negative(name, value):

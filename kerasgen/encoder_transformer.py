@@ -16,8 +16,8 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
 
     Args:
         model: Compiled model with an encoder to vectors, such as `VAE` or
-            `Autoencoder`, a copy of which is trained anew by each `fit`; or a function
-            of `X` and `y` that returns one.
+            `Autoencoder`, without labels. Each `fit` trains a new copy of it, from the
+            weights it has; or a function of `X` and `y` that returns one.
         warm_start: Whether the first `fit` trains the model given and later ones go on
             with it.
         model_kwargs: Dict of further arguments of that function.
@@ -47,14 +47,15 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
 
         Args:
             X: uint8 or float samples (N, ...), as the model's `fit` takes them.
-            y: Labels, where the model is conditional; otherwise not used.
+            y: Given to a function that makes the model; otherwise not used.
             **kwargs: Arguments of the model's `fit`, before those of `fit_kwargs`.
 
         Returns:
             self.
 
         Raises:
-            ValueError: The model has no encoder to vectors, or is not compiled.
+            ValueError: The model has no encoder to vectors, is conditional, so that
+                `transform` could not encode, or is not compiled.
         """
         X = np.asarray(X)
         model = self._get_model(X, y)
@@ -64,9 +65,14 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
                 f"Received: {type(model).__name__}, "
                 f"compiled={getattr(model, 'compiled', False)}"
             )
-        labels = y if model.num_classes is not None else None
+        if model.num_classes is not None:
+            raise ValueError(
+                "A conditional model encodes samples with their labels, which "
+                "`transform` does not get: expected an unconditional one. "
+                f"Received: {type(model).__name__}, num_classes={model.num_classes}"
+            )
         given = {**(self.fit_kwargs or {}), **kwargs}
-        self.history_ = model.fit(X, labels, **given)
+        self.history_ = model.fit(X, **given)
         self.model_ = model
         return self
 
@@ -100,6 +106,8 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
         if self.warm_start:
             return getattr(self, "model_", self.model)
         copy = type(self.model).from_config(self.model.get_config())
+        # Such as those of a preset, or of a backbone that is not trained.
+        copy.set_weights(self.model.get_weights())
         if self.model.compiled:
             copy.compile_from_config(self.model.get_compile_config())
         return copy

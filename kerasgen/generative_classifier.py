@@ -1,5 +1,7 @@
 """Classification by a generative model: likelihoods and Bayes' rule."""
 
+import inspect
+
 import numpy as np
 from scipy.special import log_softmax
 
@@ -20,8 +22,8 @@ class GenerativeClassifier:
         **arguments: Further arguments of `log_likelihood`, such as `num_samples`.
 
     Raises:
-        ValueError: The model is not conditional, has no likelihood, or the shares are
-            not of its classes.
+        ValueError: The model is not conditional, has no likelihood or one that does not
+            take the arguments, or the shares are not of its classes.
 
     Example:
 
@@ -47,9 +49,17 @@ class GenerativeClassifier:
                 "Expected a model with a likelihood, such as GatedPixelCNN or a "
                 f"conditional VAE. Received: {type(model).__name__}, which has none"
             )
+        try:
+            inspect.signature(model.log_likelihood).bind(None, labels=None, **arguments)
+        except TypeError as error:
+            raise ValueError(
+                f"Expected arguments of {type(model).__name__}.log_likelihood, labels "
+                f"aside. Received: {arguments}, {error}"
+            ) from error
         shape = (model.num_classes,)
         prior = np.full(shape, 1.0) if class_prior is None else np.asarray(class_prior)
-        if prior.shape != shape or not (np.isfinite(prior) & (prior > 0)).all():
+        is_numbers = prior.shape == shape and prior.dtype.kind in "iuf"
+        if not is_numbers or not (np.isfinite(prior) & (prior > 0)).all():
             raise ValueError(
                 f"`class_prior` is {model.num_classes} finite numbers > 0. "
                 f"Received: class_prior={class_prior!r}"

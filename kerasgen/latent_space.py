@@ -13,8 +13,9 @@ from scipy import stats
 from sklearn.neighbors import NearestNeighbors
 
 from kerasgen import random, seeds
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_positive_integer, is_finite_number
 from kerasgen.models.autoencoding_model import AutoencodingModel
+from kerasgen.models.inputs import to_uint8
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.map_batches import check_given_labels
 
@@ -70,7 +71,7 @@ def manifold_grid(model, size=16, labels=None):
         )
     steps = stats.norm.ppf((np.arange(size) + 0.5) / size).astype("float32")
     path = np.stack(np.meshgrid(steps, steps[::-1]), axis=-1)
-    return model.decode_path(path, labels=_labels(model, labels, path.shape[:-1]))
+    return model.decode_path(path, labels=_labels(labels, path.shape[:-1]))
 
 
 def traverse(model, x, dimensions=None, values=None, labels=None, value_range=None):
@@ -97,24 +98,27 @@ def traverse(model, x, dimensions=None, values=None, labels=None, value_range=No
         raise ValueError(
             f"Expected one sample of shape {model.data_shape}. Received: {np.shape(x)}"
         )
-    dimensions = range(model.latent_dim) if dimensions is None else dimensions
-    values = np.linspace(-3, 3, 9) if values is None else np.asarray(values)
-    if not {*dimensions} <= {*range(model.latent_dim)} or not len(dimensions):
+    every = np.arange(model.latent_dim)
+    chosen = every if dimensions is None else np.asarray(dimensions)
+    is_list = chosen.ndim == 1 and np.issubdtype(chosen.dtype, np.integer)
+    if not is_list or not len(chosen) or not np.isin(chosen, every).all():
         raise ValueError(
-            f"Expected latents in [0, {model.latent_dim}). "
-            f"Received: dimensions={list(dimensions)}"
+            f"Expected a list of latents in [0, {model.latent_dim}). "
+            f"Received: dimensions={dimensions!r}"
         )
-    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+    values = np.linspace(-3, 3, 9) if values is None else np.asarray(values)
+    is_list = values.ndim == 1 and values.dtype.kind in "iuf"
+    if not is_list or not len(values) or not np.isfinite(values).all():
         raise ValueError(f"Expected a list of finite values. Received: {values!r}")
-    given = _labels(model, labels, (1,))
+    given = _labels(labels, (1,))
     code = model.encode(np.asarray(x)[None], given, value_range)[0]
-    path = np.tile(code, (len(dimensions), len(values), 1))
-    for row, dimension in enumerate(dimensions):
+    path = np.tile(code, (len(chosen), len(values), 1))
+    for row, dimension in enumerate(chosen):
         path[row, :, dimension] = values
-    return model.decode_path(path, labels=_labels(model, labels, path.shape[:-1]))
+    return model.decode_path(path, labels=_labels(labels, path.shape[:-1]))
 
 
-def attribute_vector(model, samples_with, samples_without):
+def attribute_vector(model, samples_with, samples_without, value_range=None):
     """The way from samples without an attribute to those with it.
 
     The difference of the means of their codes. Other differences of the two sets go
@@ -124,6 +128,7 @@ def attribute_vector(model, samples_with, samples_without):
         model: See above, unconditional.
         samples_with: uint8 or float samples (N, ...), as in `fit`.
         samples_without: uint8 or float samples (M, ...).
+        value_range: As in `fit`.
 
     Returns:
         float32 (latent_dim,).
@@ -136,7 +141,10 @@ def attribute_vector(model, samples_with, samples_without):
     section 4.
     """
     _check_model(model)
-    ends = [model.encode(x).mean(axis=0) for x in (samples_with, samples_without)]
+    ends = [
+        model.encode(x, value_range=value_range).mean(axis=0)
+        for x in (samples_with, samples_without)
+    ]
     return ends[0] - ends[1]
 
 
@@ -158,18 +166,26 @@ def edit(model, x, vector, strength=1.0, value_range=None):
     """
     _check_model(model)
     vector = np.asarray(vector, np.float32)
-    is_finite = np.isfinite(strength) and np.isfinite(vector).all()
+    is_finite = is_finite_number(strength) and np.isfinite(vector).all()
     if vector.shape != (model.latent_dim,) or not is_finite:
         raise ValueError(
             f"Expected a finite vector of shape ({model.latent_dim},) and a finite "
-            f"strength. Received: shape {vector.shape}, strength={strength}"
+            f"strength. Received: shape {vector.shape}, strength={strength!r}"
         )
     change = strength * vector
     return model.decode_path(model.encode(x, value_range=value_range) + change)
 
 
 def latent_quality(
-    model, data, held_out, extractor, num_samples=2000, k=5, seed=0, labels=None
+    model,
+    data,
+    held_out,
+    extractor,
+    num_samples=2000,
+    k=5,
+    seed=0,
+    labels=None,
+    value_range=None,
 ):
     """Whether latents between codes, and from the prior, decode to things like data.
 
@@ -194,12 +210,14 @@ def latent_quality(
         seed: Integer in [0, 2**32) of pairs, t and latents.
         labels: int (N,), classes of `data`, for a conditional model: pairs are of one
             class, and latents from the prior are decoded for the classes of `data`.
+        value_range: As in `fit`.
 
     Returns:
         `LatentQuality`.
 
     Raises:
-        ValueError: The samples do not fit the model, or there are too few.
+        ValueError: The samples do not fit the model, there are too few, or those held
+            out are in the data.
     """
     _check_model(model)
     check_positive_integer("num_samples", num_samples)
@@ -209,29 +227,35 @@ def latent_quality(
             f"Expected k={k} samples of the data or more, two at least, and one held "
             f"out. Received: {len(data)} and {len(held_out)}"
         )
-    codes = model.encode(data, labels)
+    spec = model.data_spec(value_range)
+    check_given_labels(model, labels, len(data))
+    labels = spec.check_labels(labels, len(data))
+    data, held_out = spec.check(data), spec.check(held_out)
     rng = np.random.default_rng(seeds.check_seed(seed))
+    codes = model.encode(data, labels)
     first = rng.integers(len(codes), size=num_samples)
     second = _partners(first, labels, rng, len(codes))
     t = rng.uniform(size=(num_samples, 1))
     between = ((1 - t) * codes[first] + t * codes[second]).astype("float32")
-    given = None if labels is None else np.asarray(labels, np.int32)[first]
-    kinds = {
-        "continuity": model.decode_path(between, labels=given),
-        "completeness": model.decode_path(
-            _prior(model, codes, num_samples, seed, rng), labels=given
-        ),
-    }
+    given = None if labels is None else labels[first]
     neighbours = NearestNeighbors(n_neighbors=k).fit(_features(extractor, data))
 
     def distance(samples):
         found = neighbours.kneighbors(_features(extractor, samples))[0]
         return float(np.median(found[:, -1]))
 
-    of_data = distance(held_out)
-    return LatentQuality(
-        **{name: distance(samples) / of_data for name, samples in kinds.items()}
+    of_held_out = distance(held_out)
+    if not of_held_out > 0:
+        raise ValueError(
+            "Expected held-out samples that are not in the data. Received: a median "
+            f"distance of {of_held_out} to their neighbours there"
+        )
+    drawn = _prior(model, codes, num_samples, seed, rng)
+    continuity, completeness = (
+        distance(model.decode_path(z, labels=given)) / of_held_out
+        for z in (between, drawn)
     )
+    return LatentQuality(continuity, completeness)
 
 
 def _check_model(model):
@@ -242,23 +266,17 @@ def _check_model(model):
         )
 
 
-def _labels(model, labels, shape):
-    """Labels of latents of a leading shape, or None for an unconditional model."""
-    if labels is not None and np.ndim(labels):
-        raise ValueError(f"Expected the label of one class. Received: {labels!r}")
-    given = None if labels is None else np.atleast_1d(labels)
-    check_given_labels(model, given, 1)
-    if given is None:
-        return None
-    label = model.data_spec().check_labels(given, 1)
-    return np.full(shape, label[0], np.int32)
+def _labels(label, shape):
+    """The label of latents of a leading shape, or None."""
+    if np.ndim(label):
+        raise ValueError(f"Expected the label of one class. Received: {label!r}")
+    return None if label is None else np.full(shape, label)
 
 
 def _partners(first, labels, rng, num):
     """A second sample for each first one, of its class where there are classes."""
     if labels is None:
         return rng.integers(num, size=len(first))
-    labels = np.asarray(labels)
     members = {label: np.flatnonzero(labels == label) for label in np.unique(labels)}
     return np.array([rng.choice(members[labels[index]]) for index in first])
 
@@ -274,6 +292,8 @@ def _prior(model, codes, num_samples, seed, rng):
 
 
 def _features(extractor, samples):
+    if samples.ndim == 4 and samples.dtype != np.uint8:
+        samples = to_uint8(samples)  # as the model decodes them
     if extractor is None:
-        return np.asarray(samples).reshape(len(samples), -1).astype("float64")
-    return extractor(np.asarray(samples)).features
+        return samples.reshape(len(samples), -1).astype("float64")
+    return extractor(samples).features

@@ -9,7 +9,7 @@ import math
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_non_negative
+from kerasgen.arguments import check_non_negative, check_positive
 
 LOG_2PI = math.log(2.0 * math.pi)
 LOG_SCALE_RANGE = (-7.0, 7.0)
@@ -22,10 +22,12 @@ class Likelihood(keras.layers.Layer):
         num_parameters: Channels of the decoder's output a channel of the data.
         is_discrete: Whether it is a probability over the 256 levels of uint8 images,
             so that bits per dimension mean something.
+        is_bounded: Whether it is one of values in [-1, 1] only.
     """
 
     num_parameters = 1
     is_discrete = False
+    is_bounded = False
 
     def __init__(self, name=None):
         super().__init__(name=name)
@@ -58,10 +60,12 @@ class Bernoulli(Likelihood):
 
     A grey level is taken as the probability of a one, (x + 1) / 2: the cross-entropy
     in common use, which is a normalised likelihood only for binary images. Hence no
-    bits per dimension.
+    bits per dimension. Vectors, too, lie in [-1, 1].
 
     Reference: Kingma and Welling 2014, "Auto-Encoding Variational Bayes", appendix C.
     """
+
+    is_bounded = True
 
     def log_prob(self, x, parameters):
         logits = ops.cast(parameters, "float32")
@@ -93,11 +97,7 @@ class Gaussian(Likelihood):
                 "`variance` is 'fixed', 'learned' or 'predicted'. "
                 f"Received: variance={variance!r}"
             )
-        if not (math.isfinite(initial_variance) and initial_variance > 0):
-            raise ValueError(
-                "`initial_variance` is a finite number > 0. "
-                f"Received: initial_variance={initial_variance}"
-            )
+        check_positive("initial_variance", initial_variance)
         self.variance = variance
         self.initial_variance = initial_variance
         self.num_parameters = 2 if variance == "predicted" else 1
@@ -186,6 +186,7 @@ class DiscretizedLogistic(Likelihood):
     """
 
     is_discrete = True
+    is_bounded = True
 
     def __init__(self, scale="learned", name=None):
         super().__init__(name=name)

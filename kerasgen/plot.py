@@ -7,6 +7,7 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from kerasgen.arguments import check_integer
 from kerasgen.files import write_atomically
 
 _BACKGROUND = 255
@@ -42,7 +43,7 @@ def image_grid(images, columns=None, padding=2, scale=1):
         A uint8 array (H', W', C) in [0, 255]; cells without an image are white.
 
     Raises:
-        TypeError: If `images` is not uint8 or a count is not an integer.
+        TypeError: If `images` is not uint8.
         ValueError: If a shape or a count is out of range.
 
     Example:
@@ -57,9 +58,9 @@ def image_grid(images, columns=None, padding=2, scale=1):
     num, height, width, channels = images.shape
     if columns is None:
         columns = math.ceil(math.sqrt(num))
-    _check_count("columns", columns, minimum=1)
-    _check_count("padding", padding, minimum=0)
-    _check_count("scale", scale, minimum=1)
+    check_integer("columns", columns, 1)
+    check_integer("padding", padding, 0)
+    check_integer("scale", scale, 1)
     rows = math.ceil(num / columns)
     images = images.repeat(scale, axis=1).repeat(scale, axis=2)
     step_y, step_x = height * scale + padding, width * scale + padding
@@ -86,6 +87,10 @@ def pair_rows(images, brought, columns=16):
     Returns:
         uint8 (2 N, H, W, C), for `image_grid` with as many columns.
 
+    Raises:
+        TypeError: The images are not uint8.
+        ValueError: The shapes differ, or the images do not fill rows.
+
     Example:
 
     >>> import numpy as np
@@ -94,7 +99,13 @@ def pair_rows(images, brought, columns=16):
     >>> pair_rows(x, x + 255, columns=2)[:, 0, 0, 0].tolist()
     [0, 0, 255, 255, 0, 0, 255, 255]
     """
+    images, brought = _check_equal(images, brought)
+    check_integer("columns", columns, 1)
     columns = min(columns, len(images))
+    if len(images) % columns:
+        raise ValueError(
+            f"Expected images that fill rows of {columns}. Received: {len(images)}"
+        )
     shape = (-1, 1, columns, *images.shape[1:])
     rows = [np.reshape(part, shape) for part in (images, brought)]
     return np.concatenate(rows, axis=1).reshape(-1, *images.shape[1:])
@@ -121,7 +132,7 @@ def save_image_grid(path, images, columns=None, padding=2, scale=None):
         The path as a `pathlib.Path`.
 
     Raises:
-        TypeError: If `images` is not uint8 or a count is not an integer.
+        TypeError: If `images` is not uint8.
         ValueError: If a shape or a count is out of range, or the suffix names no
             image format that Pillow writes.
         OSError: If the file cannot be written.
@@ -181,13 +192,8 @@ def save_pairs(path, images, others, pairs_per_row=5, scale=None):
     ...     plot.save_pairs(path, samples, train[found.nearest_train]).name
     'nearest.png'
     """
-    images, others = _check_images(images), _check_images(others)
-    if images.shape != others.shape:
-        raise ValueError(
-            "images and others must have equal shapes. "
-            f"Received: {images.shape} and {others.shape}"
-        )
-    _check_count("pairs_per_row", pairs_per_row, minimum=1)
+    images, others = _check_equal(images, others)
+    check_integer("pairs_per_row", pairs_per_row, 1)
     pairs = np.stack([images, others], axis=1).reshape(-1, *images.shape[1:])
     return save_image_grid(path, pairs, columns=2 * pairs_per_row, scale=scale)
 
@@ -234,6 +240,16 @@ def _flatten_rows(images, columns):
     return _check_images(images), columns
 
 
+def _check_equal(images, others):
+    images, others = _check_images(images), _check_images(others)
+    if images.shape != others.shape:
+        raise ValueError(
+            "images and others must have equal shapes. "
+            f"Received: {images.shape} and {others.shape}"
+        )
+    return images, others
+
+
 def _check_images(images):
     images = np.asarray(images)
     if images.dtype != np.uint8:
@@ -247,13 +263,6 @@ def _check_images(images):
             f"1 or 3 and no axis of length 0. Received: shape={images.shape}"
         )
     return images
-
-
-def _check_count(name, value, minimum):
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer. Received: {name}={value!r}")
-    if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}. Received: {name}={value}")
 
 
 def _file_format(path):

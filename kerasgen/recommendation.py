@@ -55,7 +55,7 @@ def rank_items(score, interactions, num_items=10, exclude_seen=True, batch_size=
 
     Raises:
         TypeError: As in `recommend`.
-        ValueError: As in `recommend`.
+        ValueError: As in `recommend`, or the scores are of another shape or not finite.
     """
     matrix = check_interactions(interactions)
     check_positive_integer("num_items", num_items)
@@ -71,7 +71,7 @@ def rank_items(score, interactions, num_items=10, exclude_seen=True, batch_size=
     parts = []
     for start in range(0, matrix.shape[0], batch_size):
         rows = matrix[start : start + batch_size]
-        scores = np.array(score(rows), np.float64)
+        scores = _check_scores(score(rows), rows.shape)
         if exclude_seen:
             scores[rows.nonzero()] = -np.inf
         best = np.argpartition(-scores, num_items - 1, axis=1)[:, :num_items]
@@ -98,7 +98,8 @@ def ndcg(recommended, held_out):
 
     Raises:
         TypeError: `held_out` is not sparse.
-        ValueError: The users are not the same.
+        ValueError: The users are not the same, or an item is out of range or twice in a
+            user's list.
 
     Reference: Järvelin and Kekäläinen 2002, "Cumulated Gain-Based Evaluation of IR
     Techniques"; as in Liang et al. 2018, "Variational Autoencoders for Collaborative
@@ -124,7 +125,7 @@ def recall(recommended, held_out):
 
     Raises:
         TypeError: `held_out` is not sparse.
-        ValueError: The users are not the same.
+        ValueError: As in `ndcg`.
 
     Reference: Liang et al. 2018, section 4.2.
     """
@@ -134,20 +135,40 @@ def recall(recommended, held_out):
     return hits.sum(axis=1) / possible
 
 
+def _check_scores(scores, shape):
+    scores = np.array(scores, np.float64)
+    if scores.shape != shape or not np.isfinite(scores).all():
+        what = "NaN or infinity" if scores.shape == shape else f"shape={scores.shape}"
+        raise ValueError(f"Expected finite scores of shape {shape}. Received: {what}")
+    return scores
+
+
 def _hits(recommended, held_out):
     """Whether each recommendation was held out, and how many were, for each user."""
     held_out = check_interactions(held_out)
     recommended = np.asarray(recommended)
-    is_ranking = recommended.ndim == 2 and np.issubdtype(recommended.dtype, np.integer)
+    is_ranking = (
+        recommended.ndim == 2
+        and recommended.size
+        and np.issubdtype(recommended.dtype, np.integer)
+    )
     if not is_ranking or len(recommended) != held_out.shape[0]:
         raise ValueError(
-            f"Expected int recommendations ({held_out.shape[0]}, k), a row a user. "
+            f"Expected int recommendations ({held_out.shape[0]}, k), k >= 1, a row a "
+            "user. "
             f"Received: shape={recommended.shape}, dtype={recommended.dtype}"
         )
     if recommended.min() < 0 or recommended.max() >= held_out.shape[1]:
         raise ValueError(
             f"Expected items in [0, {held_out.shape[1]}). Received: items in "
             f"[{recommended.min()}, {recommended.max()}]"
+        )
+    ordered = np.sort(recommended, axis=1)
+    repeats = (ordered[:, 1:] == ordered[:, :-1]).any(axis=1)
+    if repeats.any():
+        raise ValueError(
+            "Expected each item once in a user's list. "
+            f"Received: {recommended[np.argmax(repeats)]} of user {np.argmax(repeats)}"
         )
     users = np.arange(len(recommended))[:, None]
     hits = held_out[np.broadcast_to(users, recommended.shape), recommended]

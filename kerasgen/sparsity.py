@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_non_negative, is_finite_number
+from kerasgen.arguments import check_non_negative, check_open_unit
 from kerasgen.losses.discriminator_head import output_range
 
 
@@ -84,8 +84,7 @@ class KLSparsity(Sparsity):
 
     def __init__(self, weight=1.0, target=0.05):
         super().__init__(weight)
-        if not is_finite_number(target) or not 0 < target < 1:
-            raise ValueError(f"`target` is in (0, 1). Received: target={target!r}")
+        check_open_unit("target", target)
         self.target = target
 
     def check_encoder(self, encoder):

@@ -59,6 +59,15 @@ def test_each_fit_starts_anew_unless_it_is_warm(digits):
     assert not hasattr(copy, "model_")
 
 
+def test_a_fit_goes_from_the_weights_given(digits):
+    given = make_model()
+    given.fit(digits.images, epochs=5, verbose=0)
+    given.compile(keras.optimizers.SGD(1e-12))
+    encoder = EncoderTransformer(given).fit(digits.images, verbose=0)
+    codes = given.encode(digits.images)
+    np.testing.assert_allclose(encoder.transform(digits.images), codes, atol=1e-5)
+
+
 def test_a_function_makes_the_model(digits):
     encoder = EncoderTransformer(make_model, model_kwargs={"latent_dim": 3})
     codes = encoder.fit_transform(digits.images, verbose=0)
@@ -79,3 +88,10 @@ def test_what_is_refused(digits):
     for model in (dense_vae(SHAPE, 2, hidden=(4,)), dcgan(SHAPE, 4, 4)):
         with pytest.raises(ValueError, match="Received: (VAE|GAN), compiled=False"):
             EncoderTransformer(model).fit(digits.images)
+    conditional = dense_vae(SHAPE, 2, hidden=(4,), num_classes=10)
+    conditional.compile("adam")
+    with pytest.raises(ValueError, match="unconditional one. Received: VAE, num_c"):
+        EncoderTransformer(conditional).fit(digits.images, digits.labels)
+    encoder = EncoderTransformer(make_model()).fit(digits.images, verbose=0)
+    with pytest.raises(ValueError, match=r"latents of shape \(..., 8\)"):
+        encoder.inverse_transform(np.zeros((4, 2)))

@@ -54,6 +54,9 @@ def test_what_is_refused(vae):
         GenerativeClassifier(dcgan(SHAPE, latent_dim=4, filters=4))
     with pytest.raises(ValueError, match="Received: GAN, which has none"):
         GenerativeClassifier(projection_gan(SHAPE, 3, latent_dim=4, filters=4))
-    for prior in (np.ones(9), np.zeros(10), [np.nan] * 10):
+    for arguments in ({"draws": 3}, {"labels": 3}):
+        with pytest.raises(ValueError, match="VAE.log_likelihood, labels aside"):
+            GenerativeClassifier(vae, **arguments)
+    for prior in (np.ones(9), np.zeros(10), [np.nan] * 10, ["a"] * 10):
         with pytest.raises(ValueError, match="10 finite numbers > 0"):
             GenerativeClassifier(vae, prior)

@@ -62,6 +62,8 @@ def test_attributes_add_and_subtract(digits, vae):
     means = [group.reshape(len(group), -1).mean(axis=0) for group in (zeros, ones)]
     gaps = [np.square(changed - mean).sum(axis=1) for mean in means]
     assert (gaps[1] < gaps[0]).mean() > 0.8
+    scaled = attribute_vector(vae, ones / 255.0, zeros / 255.0, value_range=(0, 1))
+    np.testing.assert_allclose(scaled, vector, atol=1e-4)
     same = edit(vae, zeros, vector, strength=0.0)
     np.testing.assert_array_equal(same, vae.reconstruct(zeros))
 
@@ -100,6 +102,17 @@ def test_quality_against_numpy(digits, vae):
     assert found.continuity == pytest.approx(median(between) / median(held_out))
 
 
+def test_quality_of_float_images_is_that_of_their_grey_levels(digits, vae):
+    data, held_out = digits.images[:50], digits.images[50:80]
+    expected = latent_quality(vae, data, held_out, None, num_samples=40)
+    for scale, shift, value_range in ((127.5, -1, None), (255, 0, (0, 1))):
+        floats = [x / np.float32(scale) + np.float32(shift) for x in (data, held_out)]
+        found = latent_quality(
+            vae, *floats, None, num_samples=40, value_range=value_range
+        )
+        assert found == pytest.approx(expected, rel=1e-2)
+
+
 def test_an_autoencoder_has_the_gaussian_of_its_codes_for_a_prior(digits):
     model = dense_autoencoder(SHAPE, latent_dim=2, hidden=(16,), seed=0)
     quality = latent_quality(
@@ -121,6 +134,15 @@ def test_a_conditional_model(digits):
         labels=digits.labels[:100],
     )
     assert np.isfinite(quality).all()
+    column = digits.labels[:100, None]
+    assert quality == latent_quality(
+        model,
+        digits.images[:100],
+        digits.images[100:150],
+        None,
+        num_samples=30,
+        labels=column,
+    )
     with pytest.raises(ValueError, match="conditional.*labels=None"):
         manifold_grid(model, size=3)
 
@@ -134,7 +156,15 @@ def test_what_is_refused(digits, vae):
         (lambda: manifold_grid(vae, labels=1), "unconditional"),
         (lambda: traverse(vae, x[:2]), "one sample of shape"),
         (lambda: traverse(vae, x[0], dimensions=[2]), r"Received: dimensions=\[2\]"),
+        (lambda: traverse(vae, x[0], dimensions=[1.0]), r"dimensions=\[1.0\]"),
+        (lambda: traverse(vae, x[0], dimensions=1), "dimensions=1"),
         (lambda: traverse(vae, x[0], values=[np.nan]), "finite values"),
+        (lambda: traverse(vae, x[0], values=["high"]), "finite values"),
+        (lambda: edit(vae, x[:2], np.zeros(2), "much"), "strength='much'"),
+        (
+            lambda: latent_quality(vae, x[:9], x[:3], None, num_samples=5, k=1),
+            "not in the data",
+        ),
         (lambda: edit(vae, x[:2], np.zeros(3)), r"shape \(2,\)"),
         (lambda: edit(vae, x[:2], np.zeros(2), np.inf), "finite vector"),
         (lambda: latent_quality(vae, x[:3], x[:2], None, k=4), "k=4 samples"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgen.plot import image_grid, save_image_grid, save_pairs
+from kerasgen.plot import image_grid, pair_rows, save_image_grid, save_pairs
 
 
 def numbered(num, height=3, width=5, channels=1):
@@ -90,18 +90,30 @@ def test_bad_images_are_refused_before_a_file_is_made(tmp_path, images, error):
 
 
 @pytest.mark.parametrize(
-    "arguments, error",
+    "name, value",
     [
-        ({"columns": 0}, ValueError),
-        ({"columns": 2.0}, TypeError),
-        ({"padding": -1}, ValueError),
-        ({"scale": 0}, ValueError),
-        ({"scale": True}, TypeError),
+        ("columns", 0),
+        ("columns", 2.0),
+        ("padding", -1),
+        ("scale", 0),
+        ("scale", True),
     ],
 )
-def test_bad_counts(arguments, error):
-    with pytest.raises(error, match=f"Received: {next(iter(arguments))}="):
-        image_grid(numbered(2), **arguments)
+def test_bad_counts(name, value):
+    with pytest.raises(ValueError, match=f"is an integer >= .* {name}={value}"):
+        image_grid(numbered(2), **{name: value})
+
+
+def test_pairs_that_fill_no_rows():
+    for images, others in (
+        (numbered(3), numbered(2)),
+        (numbered(5), numbered(5)),
+        (numbered(4)[..., 0], numbered(4)[..., 0]),
+    ):
+        with pytest.raises(ValueError, match="Received: "):
+            pair_rows(images, others, columns=2)
+    with pytest.raises(ValueError, match="Received: columns=0"):
+        pair_rows(numbered(2), numbered(2), columns=0)
 
 
 @pytest.mark.parametrize("name", ["samples", "samples.txt", ".png"])

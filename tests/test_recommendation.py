@@ -82,6 +82,9 @@ def test_rankings_against_scikit_learn():
             assert found[user] == pytest.approx(value)
         else:
             assert np.isnan(found[user])
+    for wrong in (scores[:, :-1], np.where(scores > 0.5, np.nan, scores)):
+        with pytest.raises(ValueError, match=r"shape \(30, 20\). Received: "):
+            recommendation.rank_items(lambda rows, s=wrong: s, relevant, num_items=5)
     # By hand: two of three held out among the first two places.
     held_out = sparse.csr_array([[1.0, 0, 1, 1, 0]])
     ranked = np.array([[0, 2]])
@@ -147,6 +150,8 @@ def test_the_loss_is_over_what_was_observed():
             "nan of user 1, item 0",
         ),
         (sparse.csr_array((0, 3)), ValueError, r"shape=\(0, 3\)"),
+        (sparse.csr_array([[1e300]]), ValueError, "inf of user 0, item 0"),
+        (sparse.csr_array([[1j]]), TypeError, "dtype=complex128"),
     ],
 )
 def test_bad_interactions(matrix, error, message):
@@ -164,8 +169,16 @@ def test_other_bad_arguments(synthetic):
     most = int(np.diff(synthetic.indptr).max())
     for call, message in (
         (lambda: hold_out(synthetic, share=1.0), "share=1.0"),
+        (lambda: hold_out(synthetic, share="half"), "share='half'"),
+        (lambda: hold_out(synthetic, seed=-1), "seed=-1"),
+        (
+            lambda: InteractionDataset(synthetic).take(401),
+            r"in \[1, 400\]",
+        ),
         (lambda: synthetic_interactions(num_users=0), "num_users=0"),
         (lambda: synthetic_interactions(mean_items=0), "mean_items=0"),
+        (lambda: synthetic_interactions(mean_items=np.inf), "mean_items=inf"),
+        (lambda: synthetic_interactions(5, 4, 2, 1, seed=-1), "seed=-1"),
         (lambda: autorec(0), "num_items=0"),
         (
             lambda: recommendation.recommend(model, synthetic, num_items=61 - most),
@@ -176,6 +189,14 @@ def test_other_bad_arguments(synthetic):
             r"\(400, k\)",
         ),
         (lambda: recommendation.recall(np.full((400, 1), 60), synthetic), r"\[0, 60\)"),
+        (
+            lambda: recommendation.ndcg(np.zeros((400, 0), int), synthetic),
+            "k >= 1",
+        ),
+        (
+            lambda: recommendation.ndcg(np.full((400, 2), 7), synthetic),
+            r"once in a user's list. Received: \[7 7\] of user 0",
+        ),
     ):
         with pytest.raises(ValueError, match=message):
             call()

@@ -76,41 +76,37 @@ def compile_model(p, model, data):
     model.compile(keras.optimizers.Adam(schedule))
 
 
-def reconstruction_run(p, model, description, paper, measure=None, kind=None):
+def reconstruction_run(p, make_model, description, paper, measure=None, kind=None):
     """The run of a model that is judged by what it brings back.
 
     Args:
         p: Parameters.
-        model: Model with `reconstruct`.
-        description: Of the card, before the dataset's name.
+        make_model: Function of the shape of an image that returns a model with
+            `reconstruct`.
+        description: Of the card, before the dataset's name; or a function of the model
+            that returns it.
         paper: Of the card.
-        measure: Function of the model, test images and the extractor that returns
-            further metrics.
+        measure: Function of the model, training data, test data and the extractor that
+            returns the card's metrics; `split_scores` by default.
         kind: Class of the run; `ReconstructionRun` by default.
 
     Returns:
         `ReconstructionRun`.
     """
     data, validation = (load(p, p[key]) for key in ("split", "validation_split"))
-    test = load(p, "test").images
+    test = load(p, "test")
+    model = make_model(data.image_shape)
     compile_model(p, model, data)
     # After the model: it draws initial weights, too.
     extractor = load_extractor(p["extractor"], data.image_shape)
 
-    def measure_all(model):
-        scores = {
-            **reconstruction_scores(model, "test", test),
-            **reconstruction_scores(model, "train", data.images[: len(test)]),
-        }
-        if measure is not None:
-            scores |= measure(model, test, extractor)
-        return scores
-
+    if callable(description):
+        description = description(model)
     run = (kind or ReconstructionRun)(
         model=model,
         data=data,
         score="val_loss",
-        measure=measure_all,
+        measure=lambda model: (measure or split_scores)(model, data, test, extractor),
         references=lambda: {},
         card={
             "description": f"{description} on {p['dataset']}",
@@ -122,8 +118,16 @@ def reconstruction_run(p, model, description, paper, measure=None, kind=None):
         },
         fit_arguments={"validation_data": validation},
     )
-    run.shown = run.seen = test[:NUM_SHOWN]
+    run.shown = run.seen = test.images[:NUM_SHOWN]
     return run
+
+
+def split_scores(model, data, test, extractor):
+    """Of what a model brings back of test images, and of as many training images."""
+    return {
+        **reconstruction_scores(model, "test", test.images),
+        **reconstruction_scores(model, "train", data.images[: test.num_samples]),
+    }
 
 
 def reconstruction_scores(model, split, images, seen=None):
@@ -161,9 +165,9 @@ def pair_scores(name, images, references, what):
     return entries
 
 
-def latent_scores(p, model, test, extractor):
+def latent_scores(model, data, test, extractor):
     """Continuity and completeness of a latent space: name to value and protocol."""
-    data = load(p, p["split"]).images
+    data, test = data.images, test.images
     num = min(NUM_LATENTS, len(test))
     quality = latent_quality(model, data, test, extractor, num, seed=SEED)
     protocol = (

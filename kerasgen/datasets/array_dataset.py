@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 
+from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.datasets.augmentation import Augmentation
 
-MAX_SEED = 2**32
+MAX_SEED = 2**32 - 1
 
 
 class ArrayDataset(keras.utils.PyDataset):
@@ -77,8 +78,8 @@ class ArrayDataset(keras.utils.PyDataset):
         super().__init__()
         self.images = self.check_samples(images)
         self.labels = _check_labels(labels, len(self.images), num_classes)
-        self.batch_size = _check_integer("batch_size", batch_size, 1)
-        self.seed = _check_integer("seed", seed, 0, MAX_SEED)
+        self.batch_size = check_positive_integer("batch_size", batch_size)
+        self.seed = check_integer("seed", seed, 0, MAX_SEED)
         if class_names is not None and len(class_names) != num_classes:
             raise ValueError(
                 f"Expected {num_classes} class names. "
@@ -174,7 +175,7 @@ class ArrayDataset(keras.utils.PyDataset):
         Raises:
             ValueError: If `epoch` is not such an integer.
         """
-        self.epoch = _check_integer("epoch", epoch, 0)
+        self.epoch = check_integer("epoch", epoch, 0)
         self._last_batch_read = False
 
     def on_epoch_end(self):
@@ -203,7 +204,7 @@ class ArrayDataset(keras.utils.PyDataset):
         >>> ArrayDataset(np.zeros((10, 2), "float32")).take(3).num_samples
         3
         """
-        _check_integer("num_samples", num_samples, 1, self.num_samples + 1)
+        check_integer("num_samples", num_samples, 1, self.num_samples)
         return ArrayDataset(
             self.images[:num_samples],
             labels=None if self.labels is None else self.labels[:num_samples],
@@ -260,13 +261,3 @@ def _check_labels(labels, num_samples, num_classes):
             f"Received: labels in [{labels.min()}, {labels.max()}]"
         )
     return labels
-
-
-def _check_integer(name, value, low, high=None):
-    valid = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not valid or value < low or (high is not None and value >= high):
-        bounds = f">= {low}" if high is None else f"in [{low}, {high})"
-        raise ValueError(
-            f"Expected `{name}` to be an integer {bounds}. Received: {name}={value!r}"
-        )
-    return int(value)

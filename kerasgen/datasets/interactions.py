@@ -3,7 +3,13 @@
 import numpy as np
 from scipy import sparse
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen import seeds
+from kerasgen.arguments import (
+    check_integer,
+    check_open_unit,
+    check_positive,
+    check_positive_integer,
+)
 from kerasgen.datasets.array_dataset import ArrayDataset
 
 
@@ -44,8 +50,11 @@ class InteractionDataset(ArrayDataset):
 
         Args:
             num_samples: Integer in [1, self.num_samples].
+
+        Raises:
+            ValueError: There are not so many users.
         """
-        check_positive_integer("num_samples", num_samples)
+        check_integer("num_samples", num_samples, 1, self.num_samples)
         part = self.matrix[:num_samples]
         return InteractionDataset(part, self.batch_size, self.shuffle, self.seed)
 
@@ -78,7 +87,7 @@ def check_interactions(matrix):
         matrix: See `InteractionDataset`.
 
     Raises:
-        TypeError: `matrix` is not sparse.
+        TypeError: `matrix` is not sparse, or not of real numbers.
         ValueError: A value is negative or not finite, or there are no users or items.
     """
     if not sparse.issparse(matrix):
@@ -86,12 +95,17 @@ def check_interactions(matrix):
             "Expected a scipy.sparse matrix of interactions, such as "
             f"scipy.sparse.csr_array(ratings). Received: {type(matrix).__name__}"
         )
+    if matrix.dtype.kind not in "biuf":
+        raise TypeError(
+            f"Expected interactions of real numbers. Received: dtype={matrix.dtype}"
+        )
     if matrix.ndim != 2 or 0 in matrix.shape:
         raise ValueError(
             "Expected interactions of shape (num_users, num_items). "
             f"Received: shape={matrix.shape}"
         )
-    matrix = sparse.csr_array(matrix).astype(np.float32)
+    with np.errstate(over="ignore"):  # What float32 cannot hold is not finite below.
+        matrix = sparse.csr_array(matrix).astype(np.float32)
     matrix.sum_duplicates()
     bad = ~np.isfinite(matrix.data) | (matrix.data < 0)
     if bad.any():
@@ -129,8 +143,8 @@ def hold_out(matrix, share=0.2, seed=0):
     [4, 1]
     """
     matrix = check_interactions(matrix)
-    if not 0 < share < 1:
-        raise ValueError(f"`share` is in (0, 1). Received: share={share}")
+    check_open_unit("share", share)
+    seed = seeds.check_seed(seed)
     counts = np.diff(matrix.indptr)
     users = np.repeat(np.arange(matrix.shape[0]), counts)
     draws = np.random.default_rng(seed).uniform(size=matrix.nnz)
@@ -178,9 +192,8 @@ def synthetic_interactions(
         ("rank", rank),
     ):
         check_positive_integer(name, value)
-    if not mean_items > 0:
-        raise ValueError(f"`mean_items` is > 0. Received: mean_items={mean_items}")
-    rng = np.random.default_rng(seed)
+    check_positive("mean_items", mean_items)
+    rng = np.random.default_rng(seeds.check_seed(seed))
     popularity = rng.permutation(1.0 / np.sqrt(np.arange(1, num_items + 1)))
     kinds = rng.gamma(0.3, size=(rank, num_items)) * popularity
     rows = []

@@ -28,7 +28,9 @@ def movielens(name="100k", data_dir=None):
 
     builder = prepared_builder(f"movielens/{name}-ratings", data_dir, URL)
     columns = {"user_id": [], "movie_id": [], "user_rating": []}
-    for batch in tfds.as_numpy(builder.as_dataset("train", batch_size=READ_BATCH)):
+    for batch in tfds.as_numpy(
+        builder.as_dataset(split="train", batch_size=READ_BATCH)
+    ):
         for key, parts in columns.items():
             parts.append(batch[key])
     users, movies = (

@@ -1,12 +1,14 @@
 """Vector quantisation with a codebook that follows the inputs on average."""
 
-import math
-
 import keras
 from keras import ops
 
 from kerasgen import random
-from kerasgen.arguments import check_non_negative, check_positive_integer
+from kerasgen.arguments import (
+    check_non_negative,
+    check_open_unit,
+    check_positive_integer,
+)
 from kerasgen.layers.noise_layer import NoiseLayer
 
 
@@ -64,10 +66,11 @@ class VectorQuantizer(NoiseLayer):
         **kwargs,
     ):
         super().__init__(seed, **kwargs)
+        # Distances and averages are float32 under every dtype policy.
+        self.autocast = False
         check_positive_integer("num_codes", num_codes)
         check_positive_integer("code_dim", code_dim)
-        if not (math.isfinite(decay) and 0 < decay < 1):
-            raise ValueError(f"`decay` is in (0, 1). Received: decay={decay}")
+        check_open_unit("decay", decay)
         check_non_negative("restart_below", restart_below)
         self.num_codes = int(num_codes)
         self.code_dim = int(code_dim)
@@ -118,11 +121,24 @@ class VectorQuantizer(NoiseLayer):
         Returns:
             float32, shaped like `inputs`.
         """
+        return self.call_with_codes(inputs, training)[0]
+
+    def call_with_codes(self, inputs, training=None):
+        """What `call` returns, and the numbers of the codes.
+
+        Args:
+            inputs: As in `call`.
+            training: As in `call`.
+
+        Returns:
+            float32, shaped like `inputs`, and int32 (...,) in [0, num_codes).
+        """
         inputs = ops.cast(inputs, "float32")
         if training:
             self._follow(ops.stop_gradient(ops.reshape(inputs, (-1, self.code_dim))))
-        codes = self.lookup(self.nearest(inputs))
-        return inputs + ops.stop_gradient(codes - inputs)
+        codes = self.nearest(inputs)
+        moved = ops.stop_gradient(self.lookup(codes) - inputs)
+        return inputs + moved, codes
 
     def nearest(self, inputs):
         """Numbers of the nearest codes.

@@ -50,18 +50,6 @@ def check_varied(name, features):
         )
 
 
-def check_count(name, value, minimum=1, maximum=None):
-    """An integer in [minimum, maximum]; raises ValueError otherwise."""
-    valid = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not valid or value < minimum or (maximum is not None and value > maximum):
-        bounds = f"at least {minimum}"
-        bounds += "" if maximum is None else f" and at most {maximum}"
-        raise ValueError(
-            f"{name} must be an integer of {bounds}. Received: {name}={value!r}"
-        )
-    return int(value)
-
-
 def real_array(name, values):
     """float32 and float64 as they are, other real numbers as float64."""
     values = np.asarray(values)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen.metrics.arrays import check_count
+from kerasgen.arguments import check_positive_integer
 from kerasgen.metrics.resize import check_mode, resize_images
 
 
@@ -120,7 +120,7 @@ class FeatureExtractor:
             ValueError: If the shape does not fit.
         """
         images = self._check(images)
-        check_count("batch_size", batch_size)
+        check_positive_integer("batch_size", batch_size)
         batch_size = min(batch_size, len(images))
         parts = []
         for index in range(math.ceil(len(images) / batch_size)):

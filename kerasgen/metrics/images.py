@@ -5,7 +5,8 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from kerasgen.metrics.arrays import check_count, check_finite, real_array
+from kerasgen.arguments import check_positive_integer
+from kerasgen.metrics.arrays import check_finite, real_array
 
 _SIGMA = 1.5
 _K1, _K2 = 0.01, 0.03
@@ -44,7 +45,7 @@ def ssim(images, references, value_range=None, filter_size=11):
     Structural Similarity", equation 13.
     """
     x, y = _check_images(images, references, value_range)
-    check_count("filter_size", filter_size)
+    check_positive_integer("filter_size", filter_size)
     if filter_size % 2 == 0 or filter_size > min(x.shape[1:3]):
         raise ValueError(
             "filter_size must be odd and at most the images' height and width. "

@@ -3,7 +3,8 @@
 import numpy as np
 import scipy.special
 
-from kerasgen.metrics.arrays import check_count, check_features
+from kerasgen.arguments import check_positive_integer
+from kerasgen.metrics.arrays import check_features
 
 
 def inception_score(logits, splits=10, shuffle=True, seed=2020):
@@ -39,7 +40,7 @@ def inception_score(logits, splits=10, shuffle=True, seed=2020):
     """
     logits = check_features("logits", logits, minimum=1)
     num = len(logits)
-    if check_count("splits", splits) > num:
+    if check_positive_integer("splits", splits) > num:
         raise ValueError(
             f"Expected at least splits={splits} samples. Received: {num} samples"
         )

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kerasgen.metrics.arrays import check_count, check_pair, check_varied
+from kerasgen.arguments import check_positive_integer
+from kerasgen.metrics.arrays import check_pair, check_varied
 from kerasgen.metrics.distances import DistanceBlocks, squared_radii
 
 
@@ -96,7 +97,7 @@ def density_coverage(real, generated, k=5):
 
 
 def _check(real, generated, k):
-    check_count("k", k)
+    check_positive_integer("k", k)
     real, generated = check_pair(real, generated)
     for name, features in (("real", real), ("generated", generated)):
         if len(features) <= k:

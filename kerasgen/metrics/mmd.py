@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from kerasgen.metrics.arrays import check_count, check_pair, check_varied
+from kerasgen.arguments import check_integer, check_positive_integer
+from kerasgen.metrics.arrays import check_pair, check_varied
 
 _ROWS = 64
 _LARGEST_SINGLE = 10.0  # mean square of features
@@ -44,9 +45,9 @@ def kid(real, generated, subset_size=1000, num_subsets=100, seed=2020):
     """
     real, generated = check_pair(real, generated)
     check_varied("real", real)
-    check_count("num_subsets", num_subsets)
+    check_positive_integer("num_subsets", num_subsets)
     fewest = min(len(real), len(generated))
-    if check_count("subset_size", subset_size, 2) > fewest:
+    if check_integer("subset_size", subset_size, 2) > fewest:
         raise ValueError(
             f"Expected at least subset_size={subset_size} samples on both sides; take "
             f"a smaller subset. Received: {len(real)} real, {len(generated)} generated"

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasgen.metrics.arrays import check_count, check_features
+from kerasgen.arguments import check_positive_integer
+from kerasgen.metrics.arrays import check_features
 from kerasgen.metrics.distances import nearest_neighbors
 
 
@@ -60,7 +61,7 @@ def modes_covered(samples, centers, std, num_stds=3.0, minimum=1):
     for name, value in (("std", std), ("num_stds", num_stds)):
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f"{name} must be finite and > 0. Received: {name}={value}")
-    check_count("minimum", minimum)
+    check_positive_integer("minimum", minimum)
     centers = check_features("centers", centers, minimum=2)
     samples = check_features("samples", samples, minimum=1)
     if samples.shape[1] != centers.shape[1]:

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from kerasgen.metrics.arrays import check_count
+from kerasgen.arguments import check_positive_integer
 
 
 def perceptual_path_length(
@@ -53,9 +53,9 @@ def perceptual_path_length(
     equation 2. Deviations: features of the caller's choice in place of LPIPS, no crop,
     and a larger epsilon, since the features are float32.
     """
-    check_count("latent_dim", latent_dim)
-    check_count("num_samples", num_samples)
-    check_count("batch_size", batch_size)
+    check_positive_integer("latent_dim", latent_dim)
+    check_positive_integer("num_samples", num_samples)
+    check_positive_integer("batch_size", batch_size)
     if not (math.isfinite(epsilon) and 0 < epsilon < 1):
         raise ValueError(f"epsilon must be in (0, 1). Received: epsilon={epsilon}")
     if mode not in ("spherical", "linear"):

@@ -4,9 +4,13 @@ import keras
 from keras import ops
 
 from kerasgen import likelihoods, losses
+from kerasgen.layers import MinibatchDiscrimination, MinibatchStdDev
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coder, check_coders
 from kerasgen.models.latent_model import LatentModel
+
+# Layers by which a score depends on the other codes of the batch.
+MIXING = (keras.layers.BatchNormalization, MinibatchDiscrimination, MinibatchStdDev)
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -22,7 +26,8 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
     Args:
         encoder: Keras model, samples in [-1, 1] -> (B, latent_dim).
         decoder: Keras model, (B, latent_dim) -> parameters of the likelihood.
-        discriminator: Keras model, (B, latent_dim) -> logits (B, 1).
+        discriminator: Keras model, (B, latent_dim) -> logits (B, 1), or what `loss`
+            asks for.
         likelihood: As in `VAE`.
         loss: `kerasgen.losses.AdversarialLoss`, or the name of one there.
         seed: See `GenerativeModel`.
@@ -42,6 +47,8 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     Reference: Makhzani et al. 2016, "Adversarial Autoencoders", section 2.
     """
+
+    config_objects = (*AutoencodingModel.config_objects, "discriminator", "loss")
 
     def __init__(
         self,
@@ -64,14 +71,10 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
             )
         adversarial_loss = losses.get(loss)
         adversarial_loss.check_discriminator(discriminator)
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
+        super().__init__(encoder, decoder, resolved, seed=seed, name=name)
         self.discriminator = discriminator
-        self.likelihood = resolved
         self.loss = loss
         self.adversarial_loss = adversarial_loss
-        self.latent_dim = latent_dim
         self.finish_init()
 
     @property
@@ -84,16 +87,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     @property
     def networks(self):
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-            "discriminator": self.discriminator,
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.inputs[0].shape[1:])
+        return {**super().networks, "discriminator": self.discriminator}
 
     @property
     def training_terms(self):
@@ -139,6 +133,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     def training_step(self, batch, noise):
         real = self.sample_latents(noise)
+        compared = real if self._encoder_needs_real() else None
         self.update(
             "autoencoder", lambda: self._reconstruction_terms(batch.x, True), batch
         )
@@ -156,7 +151,7 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
             "encoder",
             lambda: {
                 "g_loss": self.adversarial_loss.generator(
-                    *self._judge(real, self._encode(batch.x, True), True)
+                    *self._judge(compared, self._encode(batch.x, True), True)
                 )
             },
             batch,
@@ -176,47 +171,25 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
 
     def _reconstruction_terms(self, x, training):
         parameters = self.decoder(self._encode(x, training), training=training)
-        mean = self.likelihood.mean(parameters)
-        return {
-            "reconstruction_nats": -ops.mean(self.likelihood.log_prob(x, parameters)),
-            "mse": ops.mean(ops.square(mean - x)),
-        }
+        return self.reconstruction_terms(x, parameters)
 
     def _encode(self, x, training):
         return ops.cast(self.encoder(x, training=training), "float32")
 
-    def _judge(self, real, fake, training):
-        # Together, so that statistics of a batch do not tell them apart.
-        logits = self.discriminator(
-            ops.concatenate([real, fake], axis=0), training=training
+    def _encoder_needs_real(self):
+        """Whether its loss, or the scores of codes, depend on draws of the prior."""
+        return self.adversarial_loss.needs_real_logits or any(
+            isinstance(layer, MIXING) for layer in self.discriminator._flatten_layers()
         )
-        return ops.split(ops.cast(logits, "float32"), 2, axis=0)
 
-    def encode_tensor(self, x, labels=None):
-        """Codes, tensors to a tuple of one tensor, for graphs."""
-        return (self._encode(self.to_model_domain(x), False),)
+    def _judge(self, real, fake, training):
+        """Scores of draws of the prior, None for those of None, and of codes."""
+        if real is None:
+            return None, self._score(fake, training)
+        # Together, so that statistics of a batch do not tell them apart.
+        scores = self._score(ops.concatenate([real, fake], axis=0), training)
+        return ops.split(scores, 2, axis=0)
 
-    def decode(self, z, use_ema=True):
-        return self.likelihood.mean(self.decoder(z, training=False))
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "discriminator": serialize(self.discriminator),
-            "likelihood": serialize(self.likelihood),
-            "loss": self.loss if isinstance(self.loss, str) else serialize(self.loss),
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for key in ("encoder", "decoder", "discriminator", "likelihood", "loss"):
-            if not isinstance(config[key], str):
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects
-                )
-        return cls(**config)
+    def _score(self, codes, training):
+        output = self.discriminator(codes, training=training)
+        return self.adversarial_loss.score(codes, ops.cast(output, "float32"))

@@ -51,6 +51,8 @@ class Autoencoder(SinglePlayer, AutoencodingModel):
     Neural Networks"; trained here at once, without layerwise pretraining.
     """
 
+    config_objects = (*AutoencodingModel.config_objects, "sparsity")
+
     def __init__(
         self,
         encoder,
@@ -69,38 +71,18 @@ class Autoencoder(SinglePlayer, AutoencodingModel):
                     f"L1Sparsity(0.1), or None. Received: {sparsity!r}"
                 )
             sparsity.check_encoder(encoder)
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = resolved
+        super().__init__(encoder, decoder, resolved, seed=seed, name=name)
         self.sparsity = sparsity
-        self.latent_dim = decoder.inputs[0].shape[-1]
         self.finish_init()
 
     @property
     def players(self):
-        return {"autoencoder": [self.encoder, self.decoder, self.likelihood]}
-
-    @property
-    def networks(self):
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.inputs[0].shape[1:])
+        return {"autoencoder": [*self.networks.values()]}
 
     @property
     def training_terms(self):
         sparsity = () if self.sparsity is None else ("sparsity",)
         return ("loss", "reconstruction_nats", "mse", *sparsity)
-
-    @property
-    def evaluation_terms(self):
-        return self.training_terms
 
     def training_step(self, batch, noise):
         seen = self._seen(batch.x, noise)
@@ -116,24 +98,12 @@ class Autoencoder(SinglePlayer, AutoencodingModel):
     def _terms(self, x, seen, training):
         z = ops.cast(self.encoder(seen, training=training), "float32")
         parameters = self.decoder(z, training=training)
-        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
-        terms = {
-            "loss": reconstruction,
-            "reconstruction_nats": reconstruction,
-            "mse": ops.mean(ops.square(self.likelihood.mean(parameters) - x)),
-        }
+        terms = self.reconstruction_terms(x, parameters)
+        loss = terms["reconstruction_nats"]
         if self.sparsity is not None:
             terms["sparsity"] = self.sparsity(z)
-            terms["loss"] = reconstruction + terms["sparsity"]
-        return terms
-
-    def encode_tensor(self, x, labels=None):
-        """Codes, tensors to a tuple of one tensor, for graphs."""
-        z = self.encoder(self.to_model_domain(x), training=False)
-        return (ops.cast(z, "float32"),)
-
-    def decode(self, z, use_ema=True):
-        return self.likelihood.mean(self.decoder(z, training=False))
+            loss = loss + terms["sparsity"]
+        return {"loss": loss, **terms}
 
     def generate(self, num_samples, seed=None, **arguments):
         """Not of this model: it has no distribution over its codes.
@@ -146,28 +116,6 @@ class Autoencoder(SinglePlayer, AutoencodingModel):
             "expected a sampler fitted to them, kerasgen.models.LatentGMM"
             f". Received: generate of {type(self).__name__}"
         )
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "likelihood": serialize(self.likelihood),
-            "sparsity": None if self.sparsity is None else serialize(self.sparsity),
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        objects = ("encoder", "decoder", "likelihood", "sparsity", "corruption")
-        for key in objects:
-            if config.get(key) is not None:
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects
-                )
-        return cls(**config)
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -193,6 +141,8 @@ class DenoisingAutoencoder(Autoencoder):
     Reference: Vincent et al. 2008, "Extracting and Composing Robust Features with
     Denoising Autoencoders".
     """
+
+    config_objects = (*Autoencoder.config_objects, "corruption")
 
     def __init__(
         self,
@@ -251,7 +201,3 @@ class DenoisingAutoencoder(Autoencoder):
     def _corrupt(self, x, rows, seed):
         noise = random.Noise(seed, EVALUATION_STEP, rows)
         return self.to_data_domain(self.corruption(self.to_model_domain(x), noise))
-
-    def get_config(self):
-        corruption = keras.saving.serialize_keras_object(self.corruption)
-        return {**super().get_config(), "corruption": corruption}

@@ -5,15 +5,10 @@ from kerasgen.arguments import check_positive_integer
 from kerasgen.models.adversarial_autoencoder import AdversarialAutoencoder
 from kerasgen.models.autoencoder import Autoencoder, DenoisingAutoencoder
 from kerasgen.models.vq_vae import VQVAE
-from kerasgen.networks.autoencoding import (
-    conv_decoder,
-    conv_encoder,
-    dense_decoder,
-    dense_encoder,
-)
+from kerasgen.networks.autoencoding import conv_coders, conv_decoder, dense_coders
 from kerasgen.networks.backbone import backbone_encoder
 from kerasgen.networks.mlp import mlp
-from kerasgen.networks.shapes import check_data_shape, check_hidden
+from kerasgen.networks.shapes import check_hidden
 from kerasgen.networks.vector_quantized import vq_decoder, vq_encoder
 
 
@@ -49,13 +44,13 @@ def dense_autoencoder(
     Raises:
         ValueError: An argument is out of its range.
     """
-    shape = check_data_shape(data_shape)
-    check_positive_integer("latent_dim", latent_dim)
-    check_hidden(hidden)
     likelihood = likelihoods.get(likelihood)
-    encoder = dense_encoder(shape, latent_dim, hidden, activation=code_activation)
-    decoder = dense_decoder(
-        (*shape[:-1], shape[-1] * likelihood.num_parameters), latent_dim, hidden[::-1]
+    encoder, decoder = dense_coders(
+        data_shape,
+        latent_dim,
+        hidden,
+        likelihood.num_parameters,
+        activation=code_activation,
     )
     return _autoencoder(encoder, decoder, likelihood, sparsity, corruption, seed, name)
 
@@ -91,11 +86,14 @@ def conv_autoencoder(
     Raises:
         ValueError: The architecture does not admit the image shape.
     """
-    check_positive_integer("latent_dim", latent_dim)
-    check_positive_integer("filters", filters)
     likelihood = likelihoods.get(likelihood)
-    encoder = conv_encoder(image_shape, latent_dim, filters, activation=code_activation)
-    decoder = conv_decoder(image_shape, latent_dim, likelihood.num_parameters, filters)
+    encoder, decoder = conv_coders(
+        image_shape,
+        latent_dim,
+        filters,
+        likelihood.num_parameters,
+        activation=code_activation,
+    )
     return _autoencoder(encoder, decoder, likelihood, sparsity, corruption, seed, name)
 
 
@@ -223,18 +221,10 @@ def adversarial_autoencoder(
     Raises:
         ValueError: An argument is out of its range.
     """
-    shape = check_data_shape(data_shape)
-    check_positive_integer("latent_dim", latent_dim)
-    check_hidden(hidden)
     check_hidden(discriminator_hidden, "discriminator_hidden")
     likelihood = likelihoods.get(likelihood)
     return AdversarialAutoencoder(
-        dense_encoder(shape, latent_dim, hidden),
-        dense_decoder(
-            (*shape[:-1], shape[-1] * likelihood.num_parameters),
-            latent_dim,
-            hidden[::-1],
-        ),
+        *dense_coders(data_shape, latent_dim, hidden, likelihood.num_parameters),
         mlp(latent_dim, 1, discriminator_hidden, name="discriminator"),
         likelihood=likelihood,
         loss=loss,

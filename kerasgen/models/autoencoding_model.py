@@ -1,14 +1,37 @@
 """Models with an encoder to a vector of latents and a decoder back."""
 
 import numpy as np
+from keras import ops
 
+from kerasgen import seeds
 from kerasgen.models.decoding_model import DecodingModel
 from kerasgen.models.encoding_model import EncodingModel
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.latents import interpolate_latents
 
 
 class AutoencodingModel(EncodingModel, DecodingModel):
-    """Base of models that encode to what they decode."""
+    """Base of models that encode to vectors and decode them; see `EncodingModel`."""
+
+    def __init__(self, encoder, decoder, likelihood, seed=None, name=None):
+        super().__init__(encoder, decoder, likelihood, seed=seed, name=name)
+        self.latent_dim = decoder.inputs[0].shape[-1]
+
+    def data_spec(self, value_range=None):
+        return DataSpec(
+            self.data_shape,
+            self.num_classes,
+            value_range,
+            is_bounded=self.likelihood.is_bounded,
+        )
+
+    def encode_tensor(self, x, labels=None):
+        """Codes, tensors to a tuple of one tensor, for graphs."""
+        z = self.encoder(self.to_model_domain(x), training=False)
+        return (ops.cast(z, "float32"),)
+
+    def decode(self, z, use_ema=True):
+        return self.likelihood.mean(self.decoder(z, training=False))
 
     def reconstruct_tensor(self, x, labels=None):
         """Samples decoded from their codes, tensors to tensors."""
@@ -27,7 +50,11 @@ class AutoencodingModel(EncodingModel, DecodingModel):
 
         Returns:
             float32 (B, latent_dim).
+
+        Raises:
+            ValueError: The samples do not fit the model, or the seed is out of range.
         """
+        seeds.check_seed(seed)
         return self.encode(x, labels, value_range)
 
     def interpolate(

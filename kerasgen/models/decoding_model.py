@@ -3,7 +3,9 @@
 import numpy as np
 from keras import ops
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.base import GenerativeModel
+from kerasgen.models.map_batches import check_given_labels
 from kerasgen.models.signatures import Signature, TensorInput, label_input
 
 
@@ -18,17 +20,32 @@ class DecodingModel(GenerativeModel):
         """Samples of latents, in the data domain.
 
         Args:
-            path: float32 array (..., latent_dim).
+            path: Finite float array (..., latent_dim).
             use_ema: As in `generate`.
-            labels: int32 array of the path's leading shape, for conditional models.
+            labels: int array of the path's leading shape, for conditional models.
             batch_size: Samples computed at once.
 
         Returns:
             uint8 array (..., H, W, C), or float32 for vectors.
+
+        Raises:
+            TypeError: The labels are not integers.
+            ValueError: The latents are of another size or not finite, or labels are
+                missing or do not fit.
         """
-        decode = self.compiled_function("decode", self.decode_tensor, bool(use_ema))
+        check_positive_integer("batch_size", batch_size)
+        path = np.asarray(path, np.float32)
+        is_path = path.ndim > 1 and path.size and path.shape[-1] == self.latent_dim
+        if not is_path or not np.isfinite(path).all():
+            raise ValueError(
+                f"Expected finite latents of shape (..., {self.latent_dim}). "
+                f"Received: shape={path.shape}"
+            )
         flat = path.reshape(-1, self.latent_dim)
-        classes = None if labels is None else labels.reshape(-1)
+        classes = None if labels is None else np.reshape(labels, -1)
+        check_given_labels(self, classes, len(flat))
+        classes = self.data_spec().check_labels(classes, len(flat))
+        decode = self.compiled_function("decode", self.decode_tensor, bool(use_ema))
         parts = []
         for start in range(0, len(flat), batch_size):
             part = slice(start, start + batch_size)

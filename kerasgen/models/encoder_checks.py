@@ -4,7 +4,7 @@ import keras
 
 
 def check_coder(name, network, num_classes):
-    """Raises ValueError unless it is a built network that takes labels if asked to.
+    """Raises ValueError unless it is built, has one output, and labels if asked to.
 
     Args:
         name: What messages call it.
@@ -16,6 +16,11 @@ def check_coder(name, network, num_classes):
         raise ValueError(
             f"`{name}` is a built keras.Model (Functional, or Sequential with an "
             f"Input). Received: {network!r}"
+        )
+    if len(network.outputs) != 1:
+        raise ValueError(
+            f"`{name}` has one output. "
+            f"Received: outputs of shape {[tuple(o.shape) for o in network.outputs]}"
         )
     first, *rest = network.inputs
     if num_classes is None and not rest:
@@ -44,6 +49,8 @@ def check_coders(encoder, decoder, likelihood, codes_per_latent=1, num_classes=N
     """
     for name, network in (("encoder", encoder), ("decoder", decoder)):
         check_coder(name, network, num_classes)
+    if encoder is decoder:
+        raise ValueError(f"Expected two networks. Received: {encoder.name} twice")
     latent_shape = decoder.inputs[0].shape
     if len(latent_shape) != 2:
         raise ValueError(
@@ -59,6 +66,31 @@ def check_coders(encoder, decoder, likelihood, codes_per_latent=1, num_classes=N
             f"latent_dim={latent_dim}. Received: {tuple(encoder.outputs[0].shape)}"
         )
     check_decoder_output(encoder, decoder, likelihood)
+
+
+def check_grid_coders(encoder, decoder, likelihood):
+    """The shape (rows, columns, code_dim) that the encoder emits and the decoder takes.
+
+    Args:
+        encoder: Keras model, samples -> (B, rows, columns, code_dim).
+        decoder: Keras model, (B, rows, columns, code_dim) -> parameters of the
+            likelihood.
+        likelihood: As in `check_coders`.
+
+    Raises:
+        ValueError: The parts do not fit together.
+    """
+    for name, network in (("encoder", encoder), ("decoder", decoder)):
+        check_coder(name, network, None)
+    grid = tuple(encoder.outputs[0].shape[1:])
+    if len(grid) != 3 or tuple(decoder.inputs[0].shape[1:]) != grid:
+        raise ValueError(
+            "`encoder` emits a grid of vectors, (batch, rows, columns, code_dim), and "
+            f"`decoder` takes it. Received: outputs {tuple(encoder.outputs[0].shape)} "
+            f"and inputs {tuple(decoder.inputs[0].shape)}"
+        )
+    check_decoder_output(encoder, decoder, likelihood)
+    return grid
 
 
 def check_decoder_output(encoder, decoder, likelihood):

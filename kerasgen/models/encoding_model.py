@@ -1,5 +1,8 @@
 """Models that encode samples, and bring them back."""
 
+import keras
+from keras import ops
+
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.map_batches import map_compiled
 from kerasgen.models.signatures import Signature, TensorInput, label_input
@@ -11,9 +14,49 @@ class EncodingModel(GenerativeModel):
     `encode_tensor` maps samples in the data or the model domain to a tuple of tensors,
     called `encoding_names`, the code first. `reconstruct_tensor` maps them to samples
     in the model domain. Labels are int32 (B,), or None for an unconditional model.
+
+    A subclass names in `config_objects` what its config holds serialised.
+
+    Args:
+        encoder: Keras model that takes samples.
+        decoder: Keras model that emits parameters of the likelihood.
+        likelihood: `kerasgen.likelihoods.Likelihood`.
+        seed: See `GenerativeModel`.
+        name: Name of the model.
     """
 
     encoding_names = ("z",)
+    config_objects = ("encoder", "decoder", "likelihood")
+
+    def __init__(self, encoder, decoder, likelihood, seed=None, name=None):
+        super().__init__(seed=seed, name=name)
+        self.encoder = encoder
+        self.decoder = decoder
+        self.likelihood = likelihood
+
+    @property
+    def networks(self):
+        return {
+            "encoder": self.encoder,
+            "decoder": self.decoder,
+            "likelihood": self.likelihood,
+        }
+
+    @property
+    def data_shape(self):
+        return tuple(self.encoder.inputs[0].shape[1:])
+
+    @property
+    def evaluation_terms(self):
+        return self.training_terms
+
+    def reconstruction_terms(self, x, parameters):
+        """`reconstruction_nats` and `mse` of what the decoder emits for samples."""
+        mean = self.likelihood.mean(parameters)
+        return {
+            "reconstruction_nats": -ops.mean(self.likelihood.log_prob(x, parameters)),
+            "mse": ops.mean(ops.square(mean - x)),
+        }
 
     def encode(self, x, labels=None, value_range=None):
         """Codes of samples; of a variational model the means of the posterior.
@@ -54,6 +97,28 @@ class EncodingModel(GenerativeModel):
         """
         x, labels = (inputs, None) if self.num_classes is None else inputs
         return self.reconstruct_tensor(self.to_model_domain(x), labels)
+
+    def get_config(self):
+        values = {key: getattr(self, key) for key in self.config_objects}
+        objects = {
+            # What was given by its name is kept so.
+            key: value
+            if isinstance(value, str | None)
+            else keras.saving.serialize_keras_object(value)
+            for key, value in values.items()
+        }
+        return {**objects, "seed": self.given_seed, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        for key in cls.config_objects:
+            # Presets of an earlier version may lack one.
+            if not isinstance(config.get(key), str | None):
+                config[key] = keras.saving.deserialize_keras_object(
+                    config[key], custom_objects
+                )
+        return cls(**config)
 
     def export_signatures(self):
         """Adds "encode" and "reconstruct" to the base's."""

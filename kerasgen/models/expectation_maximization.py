@@ -8,6 +8,7 @@ import numpy as np
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.mixtures import EM, kmeans_start
 from kerasgen.models.gather import gather_samples
+from kerasgen.models.host_fitted import HostFittedModel
 from kerasgen.models.likelihood_model import LikelihoodModel
 from kerasgen.models.player_training import EVALUATION_STEP
 from kerasgen.pixel_distributions import bits_of
@@ -15,7 +16,7 @@ from kerasgen.pixel_distributions import bits_of
 FIT_STEP = 0
 
 
-class EMModel(LikelihoodModel):
+class EMModel(HostFittedModel, LikelihoodModel):
     """Base of mixtures that are fitted on the host.
 
     A subclass has `mixture`, a `kerasgen.mixtures.Mixture` that can be assigned;
@@ -23,18 +24,16 @@ class EMModel(LikelihoodModel):
     mixture sees of checked samples: float64 (N, num_values).
     """
 
-    players = {}
-    training_terms = ()
-    optimizer = None
     feed = None
+    why_not_batches = (
+        "EM takes all samples at once: expected a call of `fit`, which goes on "
+        "from the present mixture with warm_start=True"
+    )
 
     @property
     def evaluation_terms(self):
         is_image = len(self.data_shape) == 3
         return ("log_likelihood_nats", *(["bits_per_dim"] if is_image else []))
-
-    def compile(self):
-        """Does nothing, for there is no optimizer; lets code for all models run."""
 
     def fit(
         self,
@@ -145,17 +144,6 @@ class EMModel(LikelihoodModel):
         """
         terms = self._evaluate(gather_samples(self, x, y, value_range)[0])
         return terms if return_dict else list(terms.values())
-
-    def train_on_batch(self, x, y=None, return_dict=False):
-        """Not of this model: EM takes all samples at once."""
-        raise NotImplementedError(
-            "EM takes all samples at once: expected a call of `fit`, which goes on "
-            "from the present mixture with warm_start=True. Received: one batch"
-        )
-
-    def test_on_batch(self, x, y=None, return_dict=False):
-        """Evaluates one batch; see `evaluate`."""
-        return self.evaluate(x, y, return_dict=return_dict)
 
     def log_likelihood_of(self, samples, labels, seed, use_ema):
         values = self.to_values(samples, seed, EVALUATION_STEP)

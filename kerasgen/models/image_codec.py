@@ -1,5 +1,6 @@
 """Lossy compression of images by a VQ-VAE and an entropy coder."""
 
+import math
 import struct
 import zlib
 
@@ -8,9 +9,11 @@ import numpy as np
 from keras import ops
 
 from kerasgen.arguments import check_positive_integer
-from kerasgen.models.base import GenerativeModel
 from kerasgen.models.code_tables import TOTAL, CodeTables
 from kerasgen.models.gather import gather_samples
+from kerasgen.models.host_fitted import HostFittedModel
+from kerasgen.models.range_coding import decode_codes, encode_codes
+from kerasgen.models.tiles import count_tiles, cut_tiles, join_tiles
 from kerasgen.models.vq_vae import VQVAE
 
 MAGIC = b"KGVQ"
@@ -27,7 +30,7 @@ class CodecError(ValueError):
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class ImageCodec(GenerativeModel):
+class ImageCodec(HostFittedModel):
     """Compresses images to the codes of a `VQVAE`, coded by how often they occur.
 
     An image of any size is cut into tiles of the model's; each tile's codes are coded
@@ -37,7 +40,7 @@ class ImageCodec(GenerativeModel):
     written, and the images that they stand for to 1 grey level.
 
     Args:
-        model: `VQVAE` of images, trained.
+        model: `VQVAE` of images, of 2 to 65,536 codes, trained.
         num_kinds: Kinds of codes in the contexts, at most `model.num_codes`.
         seed: See `GenerativeModel`; of the sorting into kinds.
         name: Name of the model.
@@ -61,14 +64,19 @@ class ImageCodec(GenerativeModel):
     Systems" (constriction).
     """
 
-    players = {}
-    training_terms = ()
     evaluation_terms = ("mse", "bits_per_pixel")
-    optimizer = None
+    why_not_batches = (
+        "Frequencies are counted over all images at once: expected a call of `fit`"
+    )
 
     def __init__(self, model, num_kinds=8, seed=None, name=None):
         if not isinstance(model, VQVAE):
             raise ValueError(f"`model` is a VQVAE. Received: {type(model).__name__}")
+        if not 2 <= model.num_codes <= TOTAL:
+            raise ValueError(
+                f"`model` has from 2 to {TOTAL} codes, as integer tables can hold. "
+                f"Received: num_codes={model.num_codes}"
+            )
         check_positive_integer("num_kinds", num_kinds)
         if num_kinds > model.num_codes:
             raise ValueError(
@@ -88,9 +96,6 @@ class ImageCodec(GenerativeModel):
     @property
     def data_shape(self):
         return self.model.data_shape
-
-    def compile(self):
-        """Does nothing, for there is no optimizer; lets code for all models run."""
 
     def fit(self, x=None, y=None, *, value_range=None):
         """Counts the codes of images.
@@ -135,17 +140,6 @@ class ImageCodec(GenerativeModel):
         }
         return terms if return_dict else list(terms.values())
 
-    def train_on_batch(self, x, y=None, return_dict=False):
-        """Not of this model: `fit` counts all codes at once."""
-        raise NotImplementedError(
-            "Frequencies are counted over all images at once: expected a call of `fit`."
-            " Received: one batch"
-        )
-
-    def test_on_batch(self, x, y=None, return_dict=False):
-        """Evaluates one batch; see `evaluate`."""
-        return self.evaluate(x, y, return_dict=return_dict)
-
     def call(self, inputs, training=False):
         """Reconstruction by the model, in the model domain."""
         return self.model(inputs)
@@ -173,13 +167,8 @@ class ImageCodec(GenerativeModel):
                 f"Expected an image (height, width, {channels}) with sides up to "
                 f"{MAX_SIDE}. Received: shape={image.shape}"
             )
-        codes = self.model.encode(self._cut(image))
-        encoder = _coder().queue.RangeEncoder()
-        models = self._entropy_models()
-        contexts = self.tables.contexts(codes)
-        for code, context in zip(codes.ravel(), contexts.ravel(), strict=True):
-            encoder.encode(int(code), models[context])
-        coded = encoder.get_compressed().astype("<u4").tobytes()
+        codes = self.model.encode(cut_tiles(image, self.data_shape))
+        coded = encode_codes(self.tables, codes)
         height, width = image.shape[:2]
         header = HEADER.pack(MAGIC, VERSION, height, width, self.digest)
         return header + CHECKSUM.pack(zlib.crc32(header + coded)) + coded
@@ -197,10 +186,12 @@ class ImageCodec(GenerativeModel):
 
         Raises:
             TypeError: `data` is not bytes.
+            ValueError: `max_pixels` is not an integer >= 1.
             CodecError: They are damaged, cut off, or of another codec.
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"Expected bytes. Received: {type(data).__name__}")
+        check_positive_integer("max_pixels", max_pixels)
         data = bytes(data)
         start = HEADER.size + CHECKSUM.size
         if len(data) < start or data[:4] != MAGIC:
@@ -228,14 +219,16 @@ class ImageCodec(GenerativeModel):
                 f"Expected an image of at most max_pixels={max_pixels}. "
                 f"Received: one of {height} x {width} pixels"
             )
+        num_tiles = math.prod(count_tiles(height, width, self.data_shape))
+        shape = (num_tiles, *self.model.code_shape)
         try:
-            codes = self._decode(np.frombuffer(coded, "<u4"), height, width)
+            codes = decode_codes(self.tables, coded, shape)
         except (AssertionError, ValueError) as error:
             raise CodecError(
                 f"Expected a whole image. Received: bytes that cannot be decoded, "
                 f"{error}"
             ) from error
-        return self._join(self.model.decode_codes(codes), height, width)
+        return join_tiles(self.model.decode_codes(codes), height, width)
 
     @property
     def digest(self):
@@ -252,54 +245,6 @@ class ImageCodec(GenerativeModel):
             value = zlib.crc32(content, value)
         return value
 
-    def _decode(self, words, height, width):
-        rows, columns = self.model.code_shape
-        num_tiles = int(np.prod(self._num_tiles(height, width)))
-        kinds = ops.convert_to_numpy(self.tables.kinds)
-        border = self.num_kinds
-        decoder = _coder().queue.RangeDecoder(words.astype(np.uint32))
-        models = self._entropy_models()
-        codes = np.zeros((num_tiles, rows, columns), np.int32)
-        for tile in codes:
-            above = [border] * columns
-            for row in range(rows):
-                left = border
-                for column in range(columns):
-                    context = left * (border + 1) + above[column]
-                    code = decoder.decode(models[context])
-                    tile[row, column] = code
-                    left = above[column] = int(kinds[code])
-        return codes
-
-    def _entropy_models(self):
-        frequencies = ops.convert_to_numpy(self.tables.frequencies)
-        categorical = _coder().model.Categorical
-        # Frequencies over 2^16 are exact in float32: the same on every machine.
-        return [
-            categorical((row / TOTAL).astype(np.float32), perfect=False)
-            for row in frequencies
-        ]
-
-    def _num_tiles(self, height, width):
-        tile_height, tile_width, _ = self.data_shape
-        return -(-height // tile_height), -(-width // tile_width)
-
-    def _cut(self, image):
-        """Tiles (N, h, w, C) of an image whose border is repeated to fill them."""
-        height, width, channels = self.data_shape
-        rows, columns = self._num_tiles(*image.shape[:2])
-        missing = rows * height - image.shape[0], columns * width - image.shape[1]
-        image = np.pad(image, ((0, missing[0]), (0, missing[1]), (0, 0)), "edge")
-        tiles = image.reshape(rows, height, columns, width, channels)
-        return tiles.transpose(0, 2, 1, 3, 4).reshape(-1, height, width, channels)
-
-    def _join(self, tiles, height, width):
-        rows, columns = self._num_tiles(height, width)
-        tiles = tiles.reshape(rows, columns, *self.data_shape)
-        image = tiles.transpose(0, 2, 1, 3, 4)
-        image = image.reshape(-1, columns * self.data_shape[1], self.data_shape[2])
-        return image[:height, :width]
-
     def get_config(self):
         return {
             "model": keras.saving.serialize_keras_object(self.model),
@@ -315,15 +260,3 @@ class ImageCodec(GenerativeModel):
             config["model"], custom_objects
         )
         return cls(**config)
-
-
-def _coder():
-    """The streams and models of constriction, imported when they are needed."""
-    try:
-        from constriction import stream
-    except ImportError as error:
-        raise ImportError(
-            "Compression needs the entropy coder constriction: expected "
-            "`pip install kerasgen[compression]`. Received: no such package"
-        ) from error
-    return stream

@@ -19,16 +19,25 @@ class DataSpec:
         value_range: Optional (low, high) of float images, mapped to [-1, 1].
         keeps_float64: Whether float64 vectors stay so, for a model that computes in
             float64 on the host.
+        is_bounded: Whether vectors, too, must lie in [-1, 1].
 
     Raises:
         ValueError: `value_range` is not an increasing pair of finite numbers.
     """
 
-    def __init__(self, shape, num_classes=None, value_range=None, keeps_float64=False):
+    def __init__(
+        self,
+        shape,
+        num_classes=None,
+        value_range=None,
+        keeps_float64=False,
+        is_bounded=False,
+    ):
         self.shape = tuple(shape)
         self.num_classes = num_classes
         self.value_range = value_range
         self.keeps_float64 = keeps_float64
+        self.is_bounded = is_bounded
         if value_range is not None:
             bounds = np.asarray(value_range, dtype=np.float64)
             if (
@@ -115,6 +124,12 @@ class DataSpec:
                 raise ValueError(
                     "Expected values that float32 can hold. "
                     f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
+                )
+            if self.is_bounded and max(-low, high) > 1 + FLOAT_TOLERANCE:
+                raise ValueError(
+                    "Expected vectors in [-1, 1] for the model's likelihood; another "
+                    "one, such as 'gaussian', takes any. "
+                    f"Received: values in [{low:.6g}, {high:.6g}]"
                 )
             if self.keeps_float64 and x.dtype == np.float64:
                 return x

@@ -55,10 +55,6 @@ class IWAE(VariationalModel):
     def training_terms(self):
         return ("loss", "reconstruction_nats", "kl_nats")
 
-    @property
-    def evaluation_terms(self):
-        return self.training_terms
-
     def training_step(self, batch, noise):
         draws = self._draw(noise)
         self.update("vae", lambda: self._terms(batch, draws, True), batch)

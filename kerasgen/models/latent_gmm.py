@@ -5,11 +5,12 @@ import keras
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.expectation_maximization import EMModel
 from kerasgen.models.gather import gather_samples
+from kerasgen.models.host_fitted import HostFittedModel
 from kerasgen.models.sampling_model import SamplingModel
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class LatentGMM(SamplingModel):
+class LatentGMM(HostFittedModel, SamplingModel):
     """Samples a model with an encoder by codes like those of the data.
 
     The codes of the data seldom fill N(0, I): a plain autoencoder's lie anywhere, and a
@@ -42,10 +43,8 @@ class LatentGMM(SamplingModel):
     section 4 (ex-post density estimation).
     """
 
-    players = {}
-    training_terms = ()
     evaluation_terms = ("log_likelihood_nats",)
-    optimizer = None
+    why_not_batches = EMModel.why_not_batches
 
     def __init__(self, model, mixture, seed=None, name=None):
         if not isinstance(model, AutoencodingModel):
@@ -76,17 +75,17 @@ class LatentGMM(SamplingModel):
     def data_shape(self):
         return self.model.data_shape
 
-    def compile(self):
-        """Does nothing, for there is no optimizer; lets code for all models run."""
-
-    def fit(self, x=None, y=None, *, value_range=None, **arguments):
+    def fit(
+        self, x=None, y=None, *, validation_data=None, value_range=None, **arguments
+    ):
         """Fits the mixture to the codes of samples.
 
         Args:
             x: As in `GenerativeModel.fit`; a dataset is read whole, once.
             y: int labels (N,) beside an array, where the model is conditional.
+            validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             value_range: As in `GenerativeModel.fit`.
-            **arguments: As in `GaussianMixture.fit`, validation data aside.
+            **arguments: As in `GaussianMixture.fit`.
 
         Returns:
             `keras.callbacks.History` of the mixture.
@@ -95,6 +94,10 @@ class LatentGMM(SamplingModel):
             ValueError: The data does not fit the model, before any work.
         """
         codes = self._codes(x, y, value_range)
+        if validation_data is not None:
+            if not isinstance(validation_data, tuple):
+                validation_data = (validation_data, None)
+            arguments["validation_data"] = self._codes(*validation_data, value_range)
         return self.mixture.fit(codes, **arguments)
 
     def evaluate(
@@ -114,14 +117,6 @@ class LatentGMM(SamplingModel):
         """
         codes = self._codes(x, y, value_range)
         return self.mixture.evaluate(codes, return_dict=return_dict)
-
-    def train_on_batch(self, x, y=None, return_dict=False):
-        """Not of this model: EM takes all samples at once."""
-        return self.mixture.train_on_batch(x)
-
-    def test_on_batch(self, x, y=None, return_dict=False):
-        """Evaluates one batch; see `evaluate`."""
-        return self.evaluate(x, y, return_dict=return_dict)
 
     def call(self, inputs, training=False):
         """Reconstruction by the model, in the model domain."""

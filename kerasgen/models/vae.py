@@ -59,6 +59,8 @@ class VAE(VariationalModel):
     Inverse Autoregressive Flow", equation 15 (free bits, one latent a group).
     """
 
+    config_objects = (*VariationalModel.config_objects, "annealing")
+
     def __init__(
         self,
         encoder,
@@ -101,10 +103,6 @@ class VAE(VariationalModel):
         naive = ("naive_penalty",) if self.prior_penalty == "naive" else ()
         return ("loss", "reconstruction_nats", "kl_nats", *naive)
 
-    @property
-    def evaluation_terms(self):
-        return self.training_terms
-
     def training_step(self, batch, noise):
         weight = self.beta
         if self.annealing is not None:
@@ -133,13 +131,9 @@ class VAE(VariationalModel):
         return {"loss": reconstruction + weight * penalty, **terms}
 
     def get_config(self):
-        annealing = self.annealing
-        if annealing is not None:
-            annealing = keras.saving.serialize_keras_object(annealing)
         return {
             **super().get_config(),
             "beta": self.beta,
-            "annealing": annealing,
             "free_bits": self.free_bits,
             "prior_penalty": self.prior_penalty,
         }

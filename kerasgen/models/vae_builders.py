@@ -1,16 +1,9 @@
 """Variational autoencoders with ready networks."""
 
 from kerasgen import likelihoods
-from kerasgen.arguments import check_positive_integer
 from kerasgen.models.iwae import IWAE
 from kerasgen.models.vae import VAE
-from kerasgen.networks.autoencoding import (
-    conv_decoder,
-    conv_encoder,
-    dense_decoder,
-    dense_encoder,
-)
-from kerasgen.networks.shapes import check_data_shape, check_hidden
+from kerasgen.networks.autoencoding import conv_coders, dense_coders
 
 
 def dense_vae(
@@ -45,7 +38,9 @@ def dense_vae(
     """
     likelihood = likelihoods.get(likelihood)
     return VAE(
-        *_dense_networks(data_shape, latent_dim, hidden, likelihood, num_classes),
+        *dense_coders(
+            data_shape, latent_dim, hidden, likelihood.num_parameters, 2, num_classes
+        ),
         likelihood=likelihood,
         beta=beta,
         num_classes=num_classes,
@@ -86,14 +81,10 @@ def conv_vae(
     Raises:
         ValueError: The architecture does not admit the image shape.
     """
-    check_positive_integer("latent_dim", latent_dim)
-    check_positive_integer("filters", filters)
-    check_classes(num_classes)
     likelihood = likelihoods.get(likelihood)
     return VAE(
-        conv_encoder(image_shape, 2 * latent_dim, filters, num_classes),
-        conv_decoder(
-            image_shape, latent_dim, likelihood.num_parameters, filters, num_classes
+        *conv_coders(
+            image_shape, latent_dim, filters, likelihood.num_parameters, 2, num_classes
         ),
         likelihood=likelihood,
         beta=beta,
@@ -134,28 +125,12 @@ def dense_iwae(
     """
     likelihood = likelihoods.get(likelihood)
     return IWAE(
-        *_dense_networks(data_shape, latent_dim, hidden, likelihood, num_classes),
+        *dense_coders(
+            data_shape, latent_dim, hidden, likelihood.num_parameters, 2, num_classes
+        ),
         likelihood=likelihood,
         num_importance_samples=num_importance_samples,
         num_classes=num_classes,
         seed=seed,
         name=name,
-    )
-
-
-def check_classes(num_classes):
-    """Raises ValueError unless it is None or an integer of at least 1."""
-    if num_classes is not None:
-        check_positive_integer("num_classes", num_classes)
-
-
-def _dense_networks(data_shape, latent_dim, hidden, likelihood, num_classes):
-    shape = check_data_shape(data_shape)
-    check_positive_integer("latent_dim", latent_dim)
-    check_hidden(hidden)
-    check_classes(num_classes)
-    parameters = (*shape[:-1], shape[-1] * likelihood.num_parameters)
-    return (
-        dense_encoder(shape, 2 * latent_dim, hidden, num_classes),
-        dense_decoder(parameters, latent_dim, hidden[::-1], num_classes),
     )

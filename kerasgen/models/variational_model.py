@@ -2,20 +2,23 @@
 
 import math
 
-import keras
 import numpy as np
 from keras import ops
 
-from kerasgen import likelihoods
+from kerasgen import likelihoods, random, seeds
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coders
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.likelihood_bounds import likelihood_bounds
 from kerasgen.models.map_batches import (
+    check_given_labels,
+    map_batches,
     map_compiled,
 )
 from kerasgen.models.single_player import SinglePlayer
+
+CODE_STEP = -6
 
 
 class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
@@ -31,28 +34,12 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
             check_positive_integer("num_classes", num_classes)
         likelihood = likelihoods.get(likelihood)
         check_coders(encoder, decoder, likelihood, 2, num_classes)
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
-        self.likelihood = likelihood
+        super().__init__(encoder, decoder, likelihood, seed=seed, name=name)
         self.num_classes = num_classes
-        self.latent_dim = decoder.inputs[0].shape[-1]
 
     @property
     def players(self):
-        return {"vae": [self.encoder, self.decoder, self.likelihood]}
-
-    @property
-    def networks(self):
-        return {
-            "encoder": self.encoder,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.inputs[0].shape[1:])
+        return {"vae": [*self.networks.values()]}
 
     def encode_distribution(self, x, labels=None, value_range=None):
         """Mean and log-variance of the posterior.
@@ -66,6 +53,24 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
             Pair of float32 arrays (B, latent_dim).
         """
         return map_compiled(self, "encode", self.encode_tensor, x, labels, value_range)
+
+    def draw_codes(self, x, seed=0, labels=None, value_range=None):
+        check_given_labels(self, labels, len(x))
+        word = seeds.seed_word(seeds.check_seed(seed))
+        draw = self.compiled_function("draw_codes", self._draw_codes)
+        return map_batches(
+            self,
+            lambda part, rows, given: (draw(part, rows, word, given),),
+            x,
+            labels,
+            value_range,
+        )[0]
+
+    def _draw_codes(self, x, rows, seed, labels):
+        mean, log_var = self.encode_tensor(x, labels)
+        noise = random.Noise(seed, CODE_STEP, rows)
+        epsilon = noise.normal("posterior", (self.latent_dim,))
+        return mean + ops.exp(0.5 * log_var) * epsilon
 
     def encode_tensor(self, x, labels=None):
         """As `encode_distribution`, tensors to tensors, for graphs."""
@@ -172,23 +177,4 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
         return means.var(axis=0, ddof=1) > threshold
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
-            "likelihood": serialize(self.likelihood),
-            "num_classes": self.num_classes,
-            "seed": self.given_seed,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for key in ("encoder", "decoder", "likelihood", "annealing"):
-            # Presets of the first version have no annealing.
-            if config.get(key) is not None:
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects
-                )
-        return cls(**config)
+        return {**super().get_config(), "num_classes": self.num_classes}

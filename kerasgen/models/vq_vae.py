@@ -9,7 +9,7 @@ from kerasgen.arguments import check_levels, check_non_negative, check_positive_
 from kerasgen.datasets.levels import grey_values
 from kerasgen.layers import VectorQuantizer
 from kerasgen.models.autoregressive import AutoregressiveModel
-from kerasgen.models.encoder_checks import check_coder, check_decoder_output
+from kerasgen.models.encoder_checks import check_grid_coders
 from kerasgen.models.encoding_model import EncodingModel
 from kerasgen.models.sampling_model import SamplingModel
 from kerasgen.models.signatures import Signature, TensorInput
@@ -66,6 +66,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
     """
 
     encoding_names = ("codes",)
+    config_objects = (*EncodingModel.config_objects, "prior")
 
     def __init__(
         self,
@@ -83,17 +84,14 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         check_positive_integer("num_codes", num_codes)
         check_non_negative("commitment_weight", commitment_weight)
         resolved = likelihoods.get(likelihood)
-        grid_shape = _check_networks(encoder, decoder, resolved)
+        grid_shape = check_grid_coders(encoder, decoder, resolved)
         quantizer = VectorQuantizer(
             num_codes, grid_shape[-1], decay, restart_below, seed, name="quantizer"
         )
         quantizer.build((None, *grid_shape))
-        super().__init__(seed=seed, name=name)
-        self.encoder = encoder
-        self.decoder = decoder
+        super().__init__(encoder, decoder, resolved, seed=seed, name=name)
         self.quantizer = quantizer
         self.num_codes = num_codes
-        self.likelihood = resolved
         self.commitment_weight = commitment_weight
         self.prior = None
         self.finish_init()
@@ -107,17 +105,8 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
 
     @property
     def networks(self):
-        return {
-            "encoder": self.encoder,
-            "quantizer": self.quantizer,
-            "decoder": self.decoder,
-            "likelihood": self.likelihood,
-            **({} if self.prior is None else {"prior": self.prior}),
-        }
-
-    @property
-    def data_shape(self):
-        return tuple(self.encoder.inputs[0].shape[1:])
+        prior = {} if self.prior is None else {"prior": self.prior}
+        return {**super().networks, "quantizer": self.quantizer, **prior}
 
     @property
     def code_shape(self):
@@ -132,10 +121,6 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
     def training_terms(self):
         return ("loss", "reconstruction_nats", "commitment", "mse", "perplexity")
 
-    @property
-    def evaluation_terms(self):
-        return self.training_terms
-
     def training_step(self, batch, noise):
         self.update("vq_vae", lambda: self._terms(batch.x, True), batch)
 
@@ -144,17 +129,17 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
 
     def _terms(self, x, training):
         vectors = ops.cast(self.encoder(x, training=training), "float32")
-        quantized = self.quantizer(vectors, training=training)
+        quantized, codes = self.quantizer.call_with_codes(vectors, training)
         parameters = self.decoder(quantized, training=training)
-        reconstruction = -ops.mean(self.likelihood.log_prob(x, parameters))
+        terms = self.reconstruction_terms(x, parameters)
         distance = ops.square(vectors - ops.stop_gradient(quantized))
         commitment = ops.mean(ops.sum(distance, axis=(1, 2, 3)))
+        weighted = self.commitment_weight * commitment
         return {
-            "loss": reconstruction + self.commitment_weight * commitment,
-            "reconstruction_nats": reconstruction,
+            "loss": terms["reconstruction_nats"] + weighted,
+            **terms,
             "commitment": commitment,
-            "mse": ops.mean(ops.square(self.likelihood.mean(parameters) - x)),
-            "perplexity": self._perplexity(self.quantizer.nearest(vectors)),
+            "perplexity": self._perplexity(codes),
         }
 
     def _perplexity(self, codes):
@@ -181,8 +166,9 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
 
         Raises:
             TypeError: The codes are not integers.
-            ValueError: Their shape is another, or one is out of range.
+            ValueError: Their shape is another, or an argument is out of range.
         """
+        check_positive_integer("batch_size", batch_size)
         codes = np.asarray(codes)
         if not np.issubdtype(codes.dtype, np.integer):
             raise TypeError(f"Expected integer codes. Received: dtype={codes.dtype}")
@@ -305,40 +291,10 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         return {self.data_name: self._decode_codes(codes)}
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
         return {
-            "encoder": serialize(self.encoder),
-            "decoder": serialize(self.decoder),
+            **super().get_config(),
             "num_codes": self.num_codes,
-            "likelihood": serialize(self.likelihood),
             "commitment_weight": self.commitment_weight,
             "decay": self.quantizer.decay,
             "restart_below": self.quantizer.restart_below,
-            "prior": None if self.prior is None else serialize(self.prior),
-            "seed": self.given_seed,
-            "name": self.name,
         }
-
-    @classmethod
-    def from_config(cls, config, custom_objects=None):
-        config = dict(config)
-        for key in ("encoder", "decoder", "likelihood", "prior"):
-            if config[key] is not None:
-                config[key] = keras.saving.deserialize_keras_object(
-                    config[key], custom_objects
-                )
-        return cls(**config)
-
-
-def _check_networks(encoder, decoder, likelihood):
-    for name, network in (("encoder", encoder), ("decoder", decoder)):
-        check_coder(name, network, None)
-    grid = tuple(encoder.outputs[0].shape[1:])
-    if len(grid) != 3 or tuple(decoder.inputs[0].shape[1:]) != grid:
-        raise ValueError(
-            "`encoder` emits a grid of vectors, (batch, rows, columns, code_dim), and "
-            f"`decoder` takes it. Received: outputs {tuple(encoder.outputs[0].shape)} "
-            f"and inputs {tuple(decoder.inputs[0].shape)}"
-        )
-    check_decoder_output(encoder, decoder, likelihood)
-    return grid

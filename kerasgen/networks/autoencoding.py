@@ -9,9 +9,91 @@ import math
 import keras
 from keras import layers, ops
 
-from kerasgen.networks.shapes import check_image_shape, count_halvings
+from kerasgen.arguments import check_positive_integer
+from kerasgen.networks.shapes import (
+    check_data_shape,
+    check_hidden,
+    check_image_shape,
+    count_halvings,
+)
+from kerasgen.networks.strided import double, halve
 
 MAX_FILTERS = 256
+
+
+def dense_coders(
+    data_shape,
+    latent_dim,
+    hidden,
+    num_parameters,
+    codes_per_latent=1,
+    num_classes=None,
+    activation=None,
+):
+    """A dense encoder and the decoder that mirrors it.
+
+    Args:
+        data_shape: Shape of one sample: (height, width, channels) or (features,).
+        latent_dim: Size of z.
+        hidden: Units of the encoder's hidden layers.
+        num_parameters: Parameters of the likelihood for each channel.
+        codes_per_latent: 2 for an encoder that emits means and log-variances.
+        num_classes: Number of classes of conditional networks, or None.
+        activation: Of the codes; linear by default.
+
+    Returns:
+        Pair of Functional `keras.Model`; see `dense_encoder` and `dense_decoder`.
+
+    Raises:
+        ValueError: An argument is out of its range.
+    """
+    shape = check_data_shape(data_shape)
+    check_positive_integer("latent_dim", latent_dim)
+    check_hidden(hidden)
+    _check_classes(num_classes)
+    num_codes = codes_per_latent * latent_dim
+    parameters = (*shape[:-1], shape[-1] * num_parameters)
+    return (
+        dense_encoder(shape, num_codes, hidden, num_classes, activation),
+        dense_decoder(parameters, latent_dim, hidden[::-1], num_classes),
+    )
+
+
+def conv_coders(
+    image_shape,
+    latent_dim,
+    filters,
+    num_parameters,
+    codes_per_latent=1,
+    num_classes=None,
+    activation=None,
+):
+    """A convolutional encoder and the decoder that mirrors it.
+
+    Args:
+        image_shape: (height, width, channels), even sizes from 8 to 128.
+        latent_dim: Size of z.
+        filters: Filters next to the image; they double at each smaller size.
+        num_parameters: As in `dense_coders`.
+        codes_per_latent: As in `dense_coders`.
+        num_classes: As in `dense_coders`.
+        activation: As in `dense_coders`.
+
+    Returns:
+        Pair of Functional `keras.Model`; see `conv_encoder` and `conv_decoder`.
+
+    Raises:
+        ValueError: An argument is out of its range, or the architecture does not admit
+            the image shape.
+    """
+    check_positive_integer("latent_dim", latent_dim)
+    check_positive_integer("filters", filters)
+    _check_classes(num_classes)
+    num_codes = codes_per_latent * latent_dim
+    return (
+        conv_encoder(image_shape, num_codes, filters, num_classes, activation),
+        conv_decoder(image_shape, latent_dim, num_parameters, filters, num_classes),
+    )
 
 
 def dense_encoder(
@@ -101,10 +183,7 @@ def conv_encoder(
     """
     halvings = count_halvings(image_shape)
     x = image = keras.Input(tuple(image_shape), name="x")
-    for index, units in enumerate(_widths(filters, halvings)):
-        x = layers.Conv2D(
-            units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
-        )(x)
+    x = halve(x, _widths(filters, halvings))
     x = layers.Flatten(name="flatten")(x)
     inputs, x = _beside_label(image, x, num_classes)
     x = layers.Dense(256, activation="relu", name="hidden")(x)
@@ -148,19 +227,13 @@ def conv_decoder(
     x = layers.Dense(256, activation="relu", name="hidden")(x)
     x = layers.Dense(math.prod(base), activation="relu", name="project")(x)
     x = layers.Reshape(base, name="reshape")(x)
-    for index, units in enumerate(widths[1:], start=1):
-        x = layers.Conv2DTranspose(
-            units, 4, strides=2, padding="same", activation="relu", name=f"up_{index}"
-        )(x)
-    x = layers.Conv2DTranspose(
-        channels * num_parameters,
-        4,
-        strides=2,
-        padding="same",
-        dtype="float32",
-        name="parameters",
-    )(x)
+    x = double(x, widths[1:], channels * num_parameters, first_index=1)
     return keras.Model(inputs, x, name=name)
+
+
+def _check_classes(num_classes):
+    if num_classes is not None:
+        check_positive_integer("num_classes", num_classes)
 
 
 def _codes(x, num_outputs, activation):

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kerasgen.arguments import check_positive_integer
 from kerasgen.networks.shapes import check_image_shape
 
 SMALLEST_STAGE = 7  # pixels; a side of at least this gets one more pair of layers
@@ -28,8 +29,8 @@ def classifier(image_shape, num_classes, width=16, feature_dim=64, name="classif
         (B, feature_dim), and `logits`.
 
     Raises:
-        TypeError: If a count is not an integer.
-        ValueError: If the image shape is not admitted or a count is not positive.
+        ValueError: If the image shape is not admitted or a count is not an integer of
+            at least 1.
 
     Example:
 
@@ -39,9 +40,9 @@ def classifier(image_shape, num_classes, width=16, feature_dim=64, name="classif
     ((None, 10), (None, 64))
     """
     image_shape = check_image_shape(image_shape)
-    _check_count("num_classes", num_classes)
-    _check_count("width", width)
-    _check_count("feature_dim", feature_dim)
+    check_positive_integer("num_classes", num_classes)
+    check_positive_integer("width", width)
+    check_positive_integer("feature_dim", feature_dim)
     x = image = keras.Input(image_shape, name="image")
     size, filters, stage = min(image_shape[:2]), width, 0
     while size >= SMALLEST_STAGE or stage < 2:
@@ -61,10 +62,3 @@ def _conv(x, filters, strides, name):
     )(x)
     x = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)
-
-
-def _check_count(name, value):
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise TypeError(f"{name} must be an integer. Received: {name}={value!r}")
-    if value < 1:
-        raise ValueError(f"{name} must be at least 1. Received: {name}={value}")

@@ -108,11 +108,15 @@ def count_halvings(image_shape):
 
 
 def check_hidden(hidden, name="hidden"):
-    """Raises ValueError unless all units are positive integers.
+    """Raises ValueError unless it is a tuple or list of positive integers.
 
     Args:
         hidden: Tuple or list of units.
         name: What messages call it.
     """
+    if not isinstance(hidden, list | tuple):
+        raise ValueError(
+            f"`{name}` is a tuple or list of units. Received: {name}={hidden!r}"
+        )
     for index, units in enumerate(hidden):
         check_positive_integer(f"{name}[{index}]", units)

@@ -9,6 +9,7 @@ from keras import layers
 
 from kerasgen.arguments import check_positive_integer
 from kerasgen.networks.shapes import check_image_shape
+from kerasgen.networks.strided import double, halve
 
 
 def vq_encoder(
@@ -36,10 +37,7 @@ def vq_encoder(
     check_divisible(image_shape, num_halvings)
     x = image = keras.Input(tuple(image_shape), name="x")
     widths = [max(filters // 2, 1), *[filters] * (num_halvings - 1)]
-    for index, units in enumerate(widths):
-        x = layers.Conv2D(
-            units, 4, strides=2, padding="same", activation="relu", name=f"down_{index}"
-        )(x)
+    x = halve(x, widths)
     x = layers.Conv2D(filters, 3, padding="same", name="features")(x)
     x = _residual_blocks(x, filters, num_blocks)
     x = layers.Conv2D(code_dim, 1, dtype="float32", name="vectors")(x)
@@ -81,18 +79,7 @@ def vq_decoder(
     x = layers.Conv2D(filters, 3, padding="same", name="features")(x)
     x = _residual_blocks(x, filters, num_blocks)
     widths = [*[filters] * (num_halvings - 2), max(filters // 2, 1)]
-    for index, units in enumerate(widths[: num_halvings - 1]):
-        x = layers.Conv2DTranspose(
-            units, 4, strides=2, padding="same", activation="relu", name=f"up_{index}"
-        )(x)
-    x = layers.Conv2DTranspose(
-        channels * num_parameters,
-        4,
-        strides=2,
-        padding="same",
-        dtype="float32",
-        name="parameters",
-    )(x)
+    x = double(x, widths[: num_halvings - 1], channels * num_parameters)
     return keras.Model(grid, x, name=name)
 
 

@@ -6,7 +6,14 @@ import threading
 import numpy as np
 import pytest
 
-from kerasgen.datasets import cifar10, fashion_mnist, load, mnist, tfds_source
+from kerasgen.datasets import (
+    cifar10,
+    fashion_mnist,
+    load,
+    mnist,
+    movielens,
+    tfds_source,
+)
 
 tfds = pytest.importorskip("tensorflow_datasets")
 
@@ -128,3 +135,39 @@ def test_a_server_that_answers_at_all_counts_as_a_network():
 def test_class_names_are_those_of_the_catalogue(tmp_path):
     features = tfds.builder("fashion_mnist", data_dir=tmp_path).info.features
     assert features["label"].names == fashion_mnist.CLASS_NAMES
+
+
+# (user, movie, rating); numbers of TFDS are strings, and leave gaps.
+RATINGS = [("7", "31", 5.0), ("11", "4", 3.0), ("7", "4", 1.0), ("200", "31", 2.0)]
+
+
+def test_ratings_of_the_catalogue(monkeypatch, tmp_path):
+    monkeypatch.setattr(tfds_source, "_connect", lambda url: None)
+    # The function's module has its name.
+    monkeypatch.setitem(movielens.__globals__, "READ_BATCH", 3)
+
+    def rows():
+        for user, movie, rating in RATINGS:
+            yield {"user_id": user, "movie_id": movie, "user_rating": rating}
+
+    def as_dataset(builder, *args, **kwargs):
+        import tensorflow as tf  # noqa: TID253
+
+        assert builder.info.full_name.startswith("movielens/100k-ratings/")
+        kinds = {
+            key: tf.TensorSpec((), builder.info.features[key].dtype)
+            for key in ("user_id", "movie_id", "user_rating")
+        }
+        return tf.data.Dataset.from_generator(rows, output_signature=kinds)
+
+    with tfds.testing.mock_data(as_dataset_fn=as_dataset):
+        matrix = movielens(data_dir=tmp_path)
+    assert matrix.dtype == np.float32
+    # Users 7, 11, 200 and movies 4, 31, in the order of their numbers.
+    np.testing.assert_array_equal(matrix.toarray(), [[1, 5], [3, 0], [0, 2]])
+
+
+def test_ratings_without_a_network(monkeypatch, tmp_path):
+    monkeypatch.setitem(movielens.__globals__, "URL", "http://127.0.0.1:9/")
+    with pytest.raises(FileNotFoundError, match="movielens/100k-ratings.*127.0.0.1:9"):
+        movielens(data_dir=tmp_path)

@@ -87,6 +87,19 @@ def test_dead_codes_restart_where_the_vectors_are():
     assert errors[0.05] < 2
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
+def test_distances_are_float32_under_every_policy(policy):
+    layer = built(num_codes=2, dtype=policy)
+    layer.codebook.assign([[1.0, 0.0], [1.0004, 0.0]])
+    x = np.array([[1.0003, 0.0], [1.0001, 0.0]], "float32")
+    codes = numpy(layer.nearest(x))
+    assert codes.tolist() == [1, 0]
+    np.testing.assert_array_equal(numpy(layer(x)), numpy(layer.lookup(codes)))
+    quantized, found = layer.call_with_codes(x)
+    np.testing.assert_array_equal(numpy(found), codes)
+    np.testing.assert_array_equal(numpy(quantized), numpy(layer(x)))
+
+
 def test_gradients_pass_straight():
     layer = built()
     layer(vectors(16), training=True)
@@ -103,6 +116,7 @@ def test_gradients_pass_straight():
         {"code_dim": 1.5},
         {"decay": 1.0},
         {"decay": float("nan")},
+        {"decay": "slow"},
         {"restart_below": -1},
         {"seed": -1},
     ],

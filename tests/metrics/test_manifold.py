@@ -145,8 +145,8 @@ def test_a_generator_that_has_collapsed_is_scored():
         (REAL, np.zeros((4, 2)), 1, "same number of features"),
         (np.ones((5, 2)), np.zeros((5, 2)), 1, "features that differ"),
         (REAL * np.nan, REAL, 1, "must be finite"),
-        (REAL, REAL, 0, "k must be an integer of at least 1"),
-        (REAL, REAL, 1.5, "k must be an integer"),
+        (REAL, REAL, 0, "`k` is an integer >= 1"),
+        (REAL, REAL, 1.5, "`k` is an integer >= 1"),
     ],
 )
 def test_bad_input(function, real, generated, k, message):

@@ -39,8 +39,8 @@ def test_kid_depends_on_its_seed_alone():
     ("arguments", "message"),
     [
         ({"subset_size": 61}, "at least subset_size=61 samples"),
-        ({"subset_size": 1}, "subset_size must be an integer of at least 2"),
-        ({"num_subsets": 0}, "num_subsets must be an integer of at least 1"),
+        ({"subset_size": 1}, "`subset_size` is an integer >= 2"),
+        ({"num_subsets": 0}, "`num_subsets` is an integer >= 1"),
     ],
 )
 def test_kid_refuses(arguments, message):

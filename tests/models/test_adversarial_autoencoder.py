@@ -83,6 +83,47 @@ def test_codes_come_to_the_prior(digits):
     assert 0.1 < terms["real_accuracy"] < 0.95
 
 
+@pytest.mark.parametrize(
+    "loss, batch_norm, num_judged",
+    [("hinge", False, 8), ("relativistic_average", False, 16), ("hinge", True, 16)],
+)
+def test_reals_are_judged_where_the_encoder_learns_from_them(
+    digits, loss, batch_norm, num_judged, monkeypatch
+):
+    model = make()
+    layers = [keras.layers.Dense(4), keras.layers.Dense(1)]
+    if batch_norm:
+        layers.insert(1, keras.layers.BatchNormalization())
+    model = AdversarialAutoencoder(
+        model.encoder,
+        model.decoder,
+        keras.Sequential([keras.Input((2,)), *layers]),
+        loss=loss,
+    )
+    model.compile(run_eagerly=True)
+    judged = []
+    score = model._score
+
+    def watched(codes, training):
+        judged.append(codes.shape[0])
+        return score(codes, training)
+
+    monkeypatch.setattr(model, "_score", watched)
+    model.train_on_batch(digits[:8])
+    assert {*judged[:-1]} == {16} and judged[-1] == num_judged
+
+
+def test_a_loss_of_energies_judges_them(digits):
+    model = make()
+    critic = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model = AdversarialAutoencoder(model.encoder, model.decoder, critic, loss="ebgan")
+    model.compile()
+    codes = model.encode(digits[:8])
+    found = model.evaluate(digits[:8], verbose=0, return_dict=True)
+    energies = np.square(critic.predict(codes, verbose=0) - codes).mean(axis=1)
+    assert found["g_loss"] == pytest.approx(energies.mean(), rel=1e-4)
+
+
 def test_parts_must_fit():
     model = make()
     with pytest.raises(ValueError, match="judges codes: expected inputs"):

@@ -185,6 +185,7 @@ def test_generate_says_what_to_do_instead():
         make().generate(3)
 
 
+@pytest.mark.eager
 def test_convolutional_and_backbone_encoders(digits):
     model = conv_autoencoder(SHAPE, latent_dim=4, filters=4, seed=0)
     model.compile()
@@ -224,6 +225,7 @@ def test_vectors():
     [
         ({"latent_dim": 0}, "`latent_dim` is an integer >= 1"),
         ({"hidden": (4, 0)}, r"`hidden\[1\]` is an integer >= 1"),
+        ({"hidden": 8}, "tuple or list of units. Received: hidden=8"),
         ({"data_shape": (8, 8)}, "`data_shape` is"),
         ({"likelihood": "normal"}, "Received: likelihood='normal'"),
         ({"sparsity": 0.1}, "`sparsity` is an object of kerasgen.sparsity"),
@@ -245,6 +247,13 @@ def test_networks_must_fit_together():
     other = dense_autoencoder((4,), latent_dim=3, hidden=(3,))
     with pytest.raises(ValueError, match=r"emits z: .*\(batch, 2\)"):
         Autoencoder(other.encoder, one.decoder)
+    z = one.encoder.output
+    two = keras.Model(one.encoder.input, [z, z])
+    with pytest.raises(ValueError, match=r"`encoder` has one output.*\(None, 2\), "):
+        Autoencoder(two, one.decoder)
+    square = keras.Sequential([keras.Input((4,)), layers.Dense(4)], name="square")
+    with pytest.raises(ValueError, match="two networks. Received: square twice"):
+        Autoencoder(square, square)
     with pytest.raises(ValueError, match="of shape .*num_samples, 4"):
         one.compile()
         one.fit(np.zeros((8, 5), "float32"), verbose=0)

@@ -53,6 +53,18 @@ def test_any_size_is_cut_into_tiles(codec, shape):
     np.testing.assert_array_equal(brought[:height, :width], expected)
 
 
+def test_colour_and_codes_that_are_all_their_own_kind():
+    images = np.random.default_rng(0).integers(0, 256, (20, 8, 8, 3), "uint8")
+    codec = ImageCodec(vq_vae((8, 8, 3), 4, 2, filters=4, num_blocks=1), num_kinds=4)
+    codec.fit(images)
+    for image in images[:3]:
+        brought = codec.decompress(codec.compress(image))
+        np.testing.assert_array_equal(brought, codec.model.reconstruct(image[None])[0])
+    picture = images.reshape(2, 10, 8, 8, 3).transpose(0, 2, 1, 3, 4)
+    picture = picture.reshape(16, 80, 3)[:-1, :-3]
+    assert codec.decompress(codec.compress(picture)).shape == (15, 77, 3)
+
+
 def test_size_is_near_the_entropy_of_the_contexts(codec, digits):
     codes = codec.model.encode(digits)
     contexts = codec.tables.contexts(codes)
@@ -188,6 +200,12 @@ def test_bad_images(codec, image, error):
 def test_bad_arguments(codec):
     with pytest.raises(ValueError, match="Received: VAE"):
         ImageCodec(conv_vae(SHAPE, filters=4))
+    for num_codes in (1, 2**16 + 1):
+        small = vq_vae(SHAPE, num_codes, code_dim=1, filters=2, num_blocks=1)
+        with pytest.raises(ValueError, match=f"Received: num_codes={num_codes}"):
+            ImageCodec(small, num_kinds=1)
+    with pytest.raises(ValueError, match="`max_pixels` is an integer >= 1"):
+        codec.decompress(b"", max_pixels=0)
     with pytest.raises(ValueError, match="at most num_codes=16"):
         ImageCodec(codec.model, num_kinds=17)
     with pytest.raises(TypeError, match="Received: str"):

@@ -74,6 +74,24 @@ def test_a_conditional_vae(digits):
     assert sampler.generate(3, seed=0, labels=[1, 2, 3]).shape == (3, *SHAPE)
     with pytest.raises(ValueError, match="labels=None"):
         sampler.fit(digits.images, verbose=0)
+    held_out = (digits.images[:100], digits.labels[:100])
+    history = sampler.fit(
+        digits.images, digits.labels, validation_data=held_out, verbose=0
+    ).history
+    nats = sampler.evaluate(*held_out)[0]
+    assert history["val_log_likelihood_nats"][-1] == pytest.approx(nats)
+
+
+def test_the_codes_of_a_vae_are_draws(digits):
+    """An untrained encoder has means near 0 and variances near 1."""
+    vae = dense_vae(SHAPE, latent_dim=2, hidden=(8,), seed=0)
+    sampler = make(vae, 1)
+    sampler.fit(digits.images, verbose=0)
+    draws = sampler.mixture.generate(500, seed=0)
+    means, log_vars = vae.encode_distribution(digits.images)
+    spread = means.var(axis=0) + np.exp(log_vars).mean(axis=0)
+    np.testing.assert_allclose(draws.var(axis=0), spread, rtol=0.3)
+    assert (spread > 2 * means.var(axis=0)).all()
 
 
 def test_saving(digits, autoencoder, tmp_path):

@@ -329,3 +329,19 @@ def test_networks_must_fit_together():
         VAE(keras.Sequential([layers.Dense(4)]), vae.decoder)
     with pytest.raises(ValueError, match="Received: likelihood='normal'"):
         VAE(vae.encoder, vae.decoder, "normal")
+
+
+@pytest.mark.parametrize("likelihood", ["bernoulli", "discretized_logistic"])
+def test_vectors_beyond_what_a_likelihood_knows(likelihood):
+    """The cross-entropy of such values has no lower bound."""
+    vae = models.dense_vae((3,), latent_dim=2, hidden=(4,), likelihood=likelihood)
+    vae.compile("adam")
+    x = np.random.default_rng(0).uniform(-1, 1, (8, 3)).astype("float32")
+    before = vae.get_weights()
+    with pytest.raises(ValueError, match=r"vectors in \[-1, 1\] for the model's like"):
+        vae.fit(3 * x, verbose=0)
+    for a, b in zip(before, vae.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    vae.fit(x, verbose=0)
+    gaussian = models.dense_vae((3,), 2, hidden=(4,), likelihood="gaussian")
+    assert gaussian.encode(3 * x).shape == (8, 2)

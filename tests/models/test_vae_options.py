@@ -53,11 +53,15 @@ def test_cyclical_annealing():
     values = [float(weight(step)) for step in range(20)]
     np.testing.assert_allclose(values[:10], [0, 0.2, 0.4, 0.6, 0.8, 1, 1, 1, 1, 1])
     assert values[10:] == values[:10]
-    for arguments in ({"period": 0}, {"period": 5, "rising": 0.0}):
+    for rising in (0.0, "half", True):
+        with pytest.raises(ValueError, match="Received: rising="):
+            CyclicalAnnealing(5, rising)
+    for arguments in ({"period": 0}, {"period": 1.5}):
         with pytest.raises(ValueError, match="Received: "):
             CyclicalAnnealing(**arguments)
 
 
+@pytest.mark.eager
 def test_free_bits_are_a_floor_under_each_latent(digits):
     floor = 0.4
     model = make(3e-3, latent_dim=6, free_bits=floor, beta=8.0)
@@ -87,6 +91,7 @@ def test_the_naive_penalty_is_in_the_loss_and_the_kl_beside_it(digits):
     assert set(history) == {*terms}
 
 
+@pytest.mark.eager
 def test_active_units(digits):
     model = make(1e-2, beta=1.0)
     fit(model, digits, epochs=30)
@@ -132,6 +137,20 @@ def test_labels(digits, builder):
             getattr(model, verb)(x)
     with pytest.raises(ValueError, match="conditional.*labels=None"):
         model.fit(x, verbose=0)
+
+
+def test_codes_are_drawn_from_the_posterior(digits):
+    model = make()
+    x = np.repeat(digits.images[:2], 2000, axis=0)
+    mean, log_var = model.encode_distribution(digits.images[:2])
+    codes = model.draw_codes(x, seed=3).reshape(2, 2000, 3)
+    std = np.exp(0.5 * log_var)
+    assert np.abs(codes.mean(axis=1) - mean).max() < 4.5 * std.max() / 2000**0.5
+    np.testing.assert_allclose(codes.std(axis=1), std, rtol=0.07)
+    np.testing.assert_array_equal(codes.reshape(-1, 3), model.draw_codes(x, seed=3))
+    assert not np.array_equal(codes.reshape(-1, 3), model.draw_codes(x, seed=4))
+    with pytest.raises(ValueError, match="Received: seed=-1"):
+        model.draw_codes(x, seed=-1)
 
 
 def test_labels_for_an_unconditional_model(digits):

@@ -53,6 +53,7 @@ def test_contract(digits, tmp_path):
     contracts.check_model(make_model, digits[:40], tmp_path)
 
 
+@pytest.mark.eager
 def test_it_learns_codes(digits):
     model = make(num_codes=32)
     history = model.fit(digits, batch_size=32, epochs=25, verbose=0).history
@@ -73,6 +74,22 @@ def test_it_learns_codes(digits):
     np.testing.assert_allclose(perplexity["perplexity"], np.exp(entropy), rtol=1e-4)
     brought = model.reconstruct(digits)
     np.testing.assert_array_equal(model.decode_codes(codes), brought)
+
+
+def test_a_step_looks_for_codes_once_beside_the_averages(digits, monkeypatch):
+    model = make()
+    model.compile("adam", run_eagerly=True)
+    calls = []
+    nearest = model.quantizer.nearest
+    monkeypatch.setattr(
+        model.quantizer, "nearest", lambda x: calls.append(x.shape) or nearest(x)
+    )
+    model.test_on_batch(digits[:8])
+    assert len(calls) == 1
+    # The averages move by the codes before the step, the decoder sees those after it.
+    calls.clear()
+    model.train_on_batch(digits[:8])
+    assert len(calls) == 2
 
 
 def test_code_images_are_levels(digits):
@@ -107,6 +124,7 @@ def test_generate_needs_a_prior_and_draws_from_it(digits):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.eager
 def test_a_prior_with_labels(digits):
     model = make(num_codes=8)
     prior = GatedPixelCNN(
@@ -141,6 +159,8 @@ def test_wrong_priors_and_codes(digits):
             model.set_prior(prior)
     with pytest.raises(TypeError, match="Received: dtype=float"):
         model.decode_codes(np.zeros((1, 2, 2)))
+    with pytest.raises(ValueError, match="`batch_size` is an integer >= 1"):
+        model.decode_codes(np.zeros((1, 2, 2), int), batch_size=0)
     for codes in (
         np.zeros((1, 2, 3), int),
         np.full((1, 2, 2), 8),

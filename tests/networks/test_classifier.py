@@ -104,7 +104,9 @@ def test_refused_image_shapes(image_shape):
 
 
 @pytest.mark.parametrize("name", ["num_classes", "width", "feature_dim"])
-@pytest.mark.parametrize("value, error", [(0, ValueError), (2.0, TypeError)])
-def test_refused_counts(name, value, error):
-    with pytest.raises(error, match=f"Received: {name}={value}"):
+@pytest.mark.parametrize("value", [0, 2.0])
+def test_refused_counts(name, value):
+    with pytest.raises(
+        ValueError, match=f"is an integer >= 1. Received: {name}={value}"
+    ):
         classifier((8, 8, 1), **{"num_classes": 10, name: value})

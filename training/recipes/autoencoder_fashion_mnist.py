@@ -17,20 +17,23 @@ QUICK = {**autoencoders.QUICK, "latent_dim": 4}
 
 def build(p):
     """The run of these parameters."""
-    shape = autoencoders.load(p, p["split"]).image_shape
-    model = models.conv_autoencoder(
-        shape,
-        latent_dim=p["latent_dim"],
-        filters=p["filters"],
-        seed=p["seed"],
-        name="autoencoder",
-    )
+
+    def make_model(image_shape):
+        return models.conv_autoencoder(
+            image_shape,
+            latent_dim=p["latent_dim"],
+            filters=p["filters"],
+            seed=p["seed"],
+            name="autoencoder",
+        )
+
     return autoencoders.reconstruction_run(
         p,
-        model,
+        make_model,
         f"Convolutional autoencoder of {p['latent_dim']} latents",
         "Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647",
-        lambda model, test, extractor: autoencoders.latent_scores(
-            p, model, test, extractor
-        ),
+        lambda *of: {
+            **autoencoders.split_scores(*of),
+            **autoencoders.latent_scores(*of),
+        },
     )

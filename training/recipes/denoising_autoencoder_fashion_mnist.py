@@ -19,28 +19,29 @@ QUICK = {**autoencoders.QUICK, "latent_dim": 8}
 
 def build(p):
     """The run of these parameters."""
-    shape = autoencoders.load(p, p["split"]).image_shape
-    model = models.conv_autoencoder(
-        shape,
-        latent_dim=p["latent_dim"],
-        filters=p["filters"],
-        corruption=GaussianNoise(p["noise_std"]),
-        seed=p["seed"],
-        name="denoising_autoencoder",
-    )
+
+    def make_model(image_shape):
+        return models.conv_autoencoder(
+            image_shape,
+            latent_dim=p["latent_dim"],
+            filters=p["filters"],
+            corruption=GaussianNoise(p["noise_std"]),
+            seed=p["seed"],
+            name="denoising_autoencoder",
+        )
+
     run = autoencoders.reconstruction_run(
         p,
-        model,
+        make_model,
         f"Denoising convolutional autoencoder, Gaussian noise of std {p['noise_std']} "
         "in [-1, 1],",
         "Vincent et al. 2008, doi:10.1145/1390156.1390294",
+        lambda model, data, test, extractor: denoising_scores(model, test.images),
     )
     run.caption = (
         "Noisy test images, each row above what the model makes of it, not selected"
     )
-    run.seen = autoencoders.noisy(model, run.shown)
-    test = autoencoders.load(p, "test").images
-    run.measure = lambda model: denoising_scores(model, test)
+    run.seen = autoencoders.noisy(run.model, run.shown)
     return run
 
 

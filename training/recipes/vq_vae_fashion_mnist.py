@@ -103,39 +103,43 @@ class TwoStageRun(autoencoders.ReconstructionRun):
 
 def build(p):
     """The run of these parameters."""
-    shape = autoencoders.load(p, p["split"]).image_shape
-    model = models.vq_vae(
-        shape,
-        num_codes=p["num_codes"],
-        code_dim=p["code_dim"],
-        filters=p["filters"],
-        num_blocks=p["num_blocks"],
-        seed=p["seed"],
-        name="vq_vae",
-    )
 
-    def measure(model, test, extractor):
-        entries = {"test_code_perplexity": perplexity(model, test)}
-        labels = autoencoders.load(p, "test").labels
-        bits = model.prior.bits_per_dim(model.code_images(test), labels)
+    def make_model(image_shape):
+        return models.vq_vae(
+            image_shape,
+            num_codes=p["num_codes"],
+            code_dim=p["code_dim"],
+            filters=p["filters"],
+            num_blocks=p["num_blocks"],
+            seed=p["seed"],
+            name="vq_vae",
+        )
+
+    def measure(model, data, test, extractor):
+        entries = autoencoders.split_scores(model, data, test, extractor)
+        entries["test_code_perplexity"] = perplexity(model, test.images)
+        codes = model.code_images(test.images)
+        bits = model.prior.bits_per_dim(codes, test.labels)
         entries["test_bits_per_code"] = {
             "value": round(float(bits.mean()), 4),
             "protocol": f"of the prior, given the label, mean over the codes of "
-            f"{len(test)} test images; {np.log2(p['num_codes']):.2g} without a prior",
+            f"{len(codes)} test images; {np.log2(p['num_codes']):.2g} without a prior",
         }
         return {**entries, **scores.measure(model)}
 
     run = autoencoders.reconstruction_run(
         p,
-        model,
-        f"VQ-VAE of {' x '.join(map(str, model.code_shape))} codes of "
-        f"{p['num_codes']}, its prior a Gated PixelCNN, conditional on the class,",
+        make_model,
+        lambda model: (
+            f"VQ-VAE of {' x '.join(map(str, model.code_shape))} codes of "
+            f"{p['num_codes']}, its prior a Gated PixelCNN, conditional on the class,"
+        ),
         "van den Oord et al. 2017, arXiv:1711.00937",
         measure,
         TwoStageRun,
     )
     # After the model: it draws initial weights, too.
-    extractor = load_extractor(p["extractor"], shape)
+    extractor = load_extractor(p["extractor"], run.model.data_shape)
     scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
     run.p = p
     run.references = scores.references
