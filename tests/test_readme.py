@@ -71,7 +71,8 @@ def test_the_training_script_trains_and_resumes(tmp_path):
 
 
 def test_own_networks():
-    x = np.random.RandomState(0).randn(256, 2).astype("float32")
+    # In [-1, 1], for the VAE's Bernoulli likelihood.
+    x = np.tanh(np.random.RandomState(0).randn(256, 2)).astype("float32")
     layers = keras.layers
     encoder = keras.Sequential([keras.Input((2,)), layers.Dense(2)])
     decoder = keras.Sequential([keras.Input((1,)), layers.Dense(2)])
