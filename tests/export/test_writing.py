@@ -181,6 +181,7 @@ kerasgen.models.dense_vae((8, 8, 1), latent_dim=2, hidden=(4,)).export(sys.argv[
 """
 
 
+@pytest.mark.eager
 def test_killed_export_leaves_no_version(tmp_path):
     parent = tmp_path / "model"
     process = subprocess.Popen([sys.executable, "-c", KILLED, str(parent / "1")])

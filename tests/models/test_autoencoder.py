@@ -69,6 +69,7 @@ def test_contract_of_the_denoising_autoencoder(digits, tmp_path):
     assert type(make_model()) is DenoisingAutoencoder
 
 
+@pytest.mark.eager
 def test_it_learns_to_bring_digits_back(digits):
     model = make(latent_dim=8)
     model.fit(digits, batch_size=32, epochs=30, verbose=0)
@@ -89,6 +90,7 @@ def test_it_learns_to_bring_digits_back(digits):
     np.testing.assert_array_equal(path[[0, 2]], brought[:2])
 
 
+@pytest.mark.eager
 def test_a_linear_autoencoder_spans_what_pca_does(digits):
     """Baldi and Hornik 1989: the least error of a linear code is PCA's."""
     keras.utils.set_random_seed(0)
@@ -153,6 +155,7 @@ def test_kl_sparsity_holds_the_mean_activation(digits):
     assert abs(model.encode(digits).mean() - 0.1) < 0.05
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize(
     "corruption", [GaussianNoise(0.6), MaskingNoise(0.4), SaltAndPepper(0.3)]
 )

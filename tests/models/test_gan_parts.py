@@ -51,7 +51,9 @@ def make_discriminator(sees_the_batch):
     return keras.Model(image, layers.Dense(1, kernel_initializer=initializer(4))(x))
 
 
-@pytest.mark.parametrize("sees_the_batch", [True, False])
+@pytest.mark.parametrize(
+    "sees_the_batch", [True, pytest.param(False, marks=pytest.mark.eager)]
+)
 def test_they_train_are_saved_and_go_on(sees_the_batch, tmp_path):
     penalties = [] if sees_the_batch else [R1(1.0), R2(1.0), DRAGAN(1.0)]
     gan = kerasgen.models.GAN(

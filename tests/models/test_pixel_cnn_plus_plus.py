@@ -63,6 +63,7 @@ def test_training_lowers_the_loss_and_moves_every_weight():
         assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
 
 
+@pytest.mark.eager
 def test_labels_condition_the_likelihood():
     model, _, _ = trained()
     labels = np.arange(16) % 2

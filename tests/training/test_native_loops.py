@@ -6,6 +6,7 @@ import pytest
 from training.benchmarks import pixel_sampling, pixel_training
 
 
+@pytest.mark.eager
 def test_the_loop_by_hand_trains_as_fit_does():
     model = pixel_training.make_model(1, 4, (6, 6, 1))
     data = pixel_training.make_data(12, (6, 6, 1))
