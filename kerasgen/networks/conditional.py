@@ -36,7 +36,12 @@ def concatenation_generator(
 
 
 def concatenation_discriminator(
-    image_shape, num_classes, filters=64, name="discriminator"
+    image_shape,
+    num_classes,
+    filters=64,
+    batch_norm=True,
+    spectral_norm=False,
+    name="discriminator",
 ):
     """DCGAN's discriminator of the image beside a plane of ones for its class.
 
@@ -44,6 +49,8 @@ def concatenation_discriminator(
         image_shape: As in `dcgan_discriminator`.
         num_classes: Number of classes.
         filters: As in `dcgan_discriminator`.
+        batch_norm: As in `dcgan_discriminator`.
+        spectral_norm: As in `dcgan_discriminator`.
         name: Name of the network.
 
     Returns:
@@ -57,8 +64,8 @@ def concatenation_discriminator(
     planes = layers.Reshape((1, 1, num_classes))(_one_hot(labels, num_classes))
     planes = layers.UpSampling2D((height, width), name="label_planes")(planes)
     x = layers.Concatenate(name="image_and_label")([image, planes])
-    features = downsample(x, image_shape, filters, True, False)
-    logits = _float32(logit_head(features, False))
+    features = downsample(x, image_shape, filters, batch_norm, spectral_norm)
+    logits = _float32(logit_head(features, spectral_norm))
     return keras.Model([image, labels], logits, name=name)
 
 

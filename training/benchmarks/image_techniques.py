@@ -7,8 +7,10 @@ For what has no effect on points in a plane (`mode_coverage` has the others). DC
 beta_1=0.5), moving average 0.99, last epoch, three seeds; variants with 1,000 images
 have ten times the epochs. FID of 10,000 samples against the test images and, for models
 with labels, the share of them in which the classifier finds the class that was asked
-for, both by `features_fashion_mnist`. Finished runs are kept in
-results/image_techniques.json; the table lands in results/image_techniques.md.
+for, both by `features_fashion_mnist`. `sngan` and `projection_gan` differ from `dcgan`
+in the loss too: beside them stand variants of the hinge loss without spectral norm, and
+with concatenated labels. Finished runs are kept in results/image_techniques.json; the
+table lands in results/image_techniques.md.
 """
 
 import argparse
@@ -90,6 +92,33 @@ def augmented(seed):
     )
 
 
+def hinge_without_norm(seed):
+    """What `models.sngan` is but for spectral normalisation."""
+    return models.GAN(
+        networks.dcgan_generator(SHAPE, LATENT_DIM, FILTERS),
+        networks.dcgan_discriminator(SHAPE, FILTERS, batch_norm=False),
+        LATENT_DIM,
+        loss="hinge",
+        ema_decay=0.99,
+        seed=seed,
+    )
+
+
+def concatenation_as_projection(seed):
+    """`models.projection_gan`'s loss and normalisation, with concatenated labels."""
+    return models.GAN(
+        networks.concatenation_generator(SHAPE, LATENT_DIM, NUM_CLASSES, FILTERS),
+        networks.concatenation_discriminator(
+            SHAPE, NUM_CLASSES, FILTERS, batch_norm=False, spectral_norm=True
+        ),
+        LATENT_DIM,
+        loss="hinge",
+        num_classes=NUM_CLASSES,
+        ema_decay=0.99,
+        seed=seed,
+    )
+
+
 def built(builder, *arguments):
     """A function of the seed that calls a builder of `kerasgen.models`."""
     return lambda seed: builder(
@@ -107,6 +136,7 @@ VARIANTS = {
     "DCGAN": (built(models.dcgan), NUM_IMAGES, "Radford et al. 2016"),
     "self-attention, 7 x 7": (attention, NUM_IMAGES, "Zhang et al. 2019"),
     "instance normalisation": (instance_norm, NUM_IMAGES, "Ulyanov et al. 2016"),
+    "hinge, no norm": (hinge_without_norm, NUM_IMAGES, "Lim and Ye 2017"),
     "spectral norm, hinge": (built(models.sngan), NUM_IMAGES, "Miyato et al. 2018"),
     "labels: concatenation": (
         built(models.conditional_gan, NUM_CLASSES),
@@ -117,6 +147,11 @@ VARIANTS = {
         built(models.acgan, NUM_CLASSES),
         NUM_IMAGES,
         "Odena et al. 2017",
+    ),
+    "labels: concatenation, spectral norm, hinge": (
+        concatenation_as_projection,
+        NUM_IMAGES,
+        "Mirza and Osindero 2014",
     ),
     "labels: projection, conditional BatchNorm": (
         built(models.projection_gan, NUM_CLASSES),

@@ -3,45 +3,56 @@
     python -m training.benchmarks.toolbox
 
 Effects are those of results/mode_coverage.md (points in a plane: modes of 8 on a ring,
-of 25 on a grid, and quality, the share of the grid's samples within 3 std of a mode;
-medians of three seeds) and of results/image_techniques.md (a small DCGAN of
-Fashion-MNIST: FID, and the share of samples of the class that was asked for; means of
-three seeds). What a paper says of its part stands beside a comparison of two variants:
-"yes" where the difference has the paper's sign and the seeds' ranges do not overlap,
-"no" where it has the other sign and they do not, "not seen" otherwise, ties among them:
-where the other variant covers every mode, none can cover more. The scale is
-that of students' machines, settings were not tuned, and a "no" says nothing of other
-scales. The table lands in results/toolbox.md.
+of 25 on a grid, and quality, the share of samples within 3 std of a mode; medians of
+three seeds) and of results/image_techniques.md (a small DCGAN of Fashion-MNIST: FID,
+and the share of samples of the class that was asked for; means of three seeds). What a
+paper says of its part stands beside a comparison of two variants, of points on the ring
+and on the grid: "yes" where the difference has the paper's sign and the seeds' ranges
+do not overlap, "no" where it has the other sign and they do not, "not seen" otherwise,
+ties among them: where the other variant covers every mode, none can cover more. "mixed"
+is yes on one data set and no on the other. Words such as stable are read as modes
+covered, and better samples as quality. The scale is that of students' machines,
+settings were not tuned, and a "no" says nothing of other scales. The table lands in
+results/toolbox.md.
 """
 
+import json
 import statistics
 
-from . import image_techniques, mode_coverage
-from .kept_runs import RESULTS, load_runs
+from . import adversarial_examples, image_techniques, mode_coverage
+from .kept_runs import RESULTS
 from .mode_variants import LOSSES, STABILISERS
-from .toolbox_parts import IMAGES, KINDS, POINTS
+from .toolbox_parts import ATTACKS, IMAGES, KINDS, POINTS, PROBES
 
 # Name: text of the values, whether more is better.
 MEASURES = {
-    "modes": ("{:g} modes of the grid", True),
+    "modes": ("{:g} modes", True),
     "quality": ("quality {:.2f}", True),
     "fid": ("FID {:.1f}", False),
     "agreement": ("agreement {:.1%}", True),
 }
+VERDICTS = ("yes", "no", "mixed", "not seen")
+# Of the attack that the table shows; the page of the benchmark has the others.
+GREY_LEVELS = 2
 
 
 class Results:
-    """Runs of both benchmarks."""
+    """Results of the benchmarks that measure parts of the toolbox.
 
-    def __init__(self, points, images):
-        self.points, self.images = points, images
+    Args:
+        runs: Dict of a benchmark's name to the content of its JSON file.
+    """
 
-    def values(self, measure, name):
+    def __init__(self, runs):
+        self.runs = runs
+
+    def values(self, benchmark, name, measure, data=None):
         """A measure of the seeds of one variant."""
-        if measure in ("modes", "quality"):
-            runs = (self.points[f"{name}/grid/{s}"] for s in mode_coverage.SEEDS)
+        if benchmark == POINTS:
+            names = [f"{name}/{data}/{seed}" for seed in mode_coverage.SEEDS]
         else:
-            runs = (self.images[f"{name}/{s}"] for s in image_techniques.SEEDS)
+            names = [f"{name}/{seed}" for seed in image_techniques.SEEDS]
+        runs = [self.runs[benchmark][name] for name in names]
         return [run[measure] for run in runs if measure in run]
 
     def effect(self, variant):
@@ -49,37 +60,75 @@ class Results:
         if variant is None:
             return ""
         benchmark, name = variant
+        if benchmark == POINTS:
+            return "; ".join(self.points(name, data) for data in ("ring", "grid"))
         if benchmark == IMAGES:
-            fid, agreement = self.values("fid", name), self.values("agreement", name)
+            fid, agreement = (
+                self.values(IMAGES, name, measure) for measure in ("fid", "agreement")
+            )
             share = f", {statistics.mean(agreement):.1%} as asked" if agreement else ""
             return f"FID {statistics.mean(fid):.1f}{share}"
-        ring = [self.points[f"{name}/ring/{s}"]["modes"] for s in mode_coverage.SEEDS]
-        return (
-            f"ring {statistics.median(ring):g}, grid "
-            f"{statistics.median(self.values('modes', name)):g}, quality "
-            f"{statistics.median(self.values('quality', name)):.2f}"
+        return {PROBES: self.probe, ATTACKS: self.attack}[benchmark]()
+
+    def points(self, name, data):
+        """Modes and quality on one of the sets of points."""
+        modes, quality = (
+            statistics.median(self.values(POINTS, name, measure, data))
+            for measure in ("modes", "quality")
         )
+        return f"{data} {modes:g}, quality {quality:.2f}"
+
+    def probe(self):
+        """Accuracy of the linear probe on each kind of features."""
+        rows = [f"{row['features']} {row['few_mean']:.1%}" for row in self.runs[PROBES]]
+        return "accuracy with 1,000 labels: " + ", ".join(rows)
+
+    def attack(self):
+        """Share of reals and fakes told under attack, for each kind of labels."""
+        column = adversarial_examples.GREY_LEVELS.index(GREY_LEVELS)
+        shares = []
+        for name in adversarial_examples.VARIANTS:
+            runs = [self.runs[ATTACKS][f"{name}/{s}"] for s in image_techniques.SEEDS]
+            share = statistics.mean(statistics.mean(run[column]) for run in runs)
+            shares.append(f"{name} {share:.1%}")
+        return f"told at {GREY_LEVELS} grey levels: " + ", ".join(shares)
 
     def verdict(self, part):
         """(the paper's statement, whether it is seen here, the two values)."""
         if part.claim is None:
             return "", "", ""
         text, measure, than = part.claim
-        own, other = self.values(measure, part.variant[1]), self.values(measure, than)
+        benchmark, name = part.variant
         wording, more_is_better = MEASURES[measure]
-        sign = 1 if more_is_better else -1
-        ours, theirs = ([sign * value for value in side] for side in (own, other))
-        if min(ours) > max(theirs):
-            seen = "yes"
-        elif max(ours) < min(theirs):
-            seen = "no"
-        else:
-            seen = "not seen"
-        middle = statistics.median if part.variant[0] == POINTS else statistics.mean
-        name = than.split("/", 1)[-1] if part.variant[0] == POINTS else than
-        against = "nothing" if name == "none" else name
-        values = f"{wording.format(middle(own))}, {wording.format(middle(other))}"
-        return text, seen, f"{values} ({against})"
+        middle = statistics.median if benchmark == POINTS else statistics.mean
+        seen, pairs = {}, []
+        for data in ("ring", "grid") if benchmark == POINTS else ("images",):
+            sides = [self.values(benchmark, v, measure, data) for v in (name, than)]
+            seen[data] = compare(*sides if more_is_better else reversed(sides))
+            pairs.append(
+                " against ".join(wording.format(middle(side)) for side in sides)
+            )
+        other = than.split("/", 1)[-1] if benchmark == POINTS else than
+        against = "nothing" if other == "none" else other
+        return text, join_verdicts(seen), f"{'; '.join(pairs)} ({against})"
+
+
+def compare(own, other):
+    """Whether all seeds of one side have more than all of the other."""
+    if min(own) > max(other):
+        return "yes"
+    return "no" if max(own) < min(other) else "not seen"
+
+
+def join_verdicts(seen):
+    """One verdict of those on several data sets, a dict by name."""
+    found = set(seen.values()) - {"not seen"}
+    if not found:
+        return "not seen"
+    joined = found.pop() if len(found) == 1 else "mixed"
+    if len(set(seen.values())) == 1:
+        return joined
+    return f"{joined} ({', '.join(f'{data} {v}' for data, v in seen.items())})"
 
 
 def paper_of(part):
@@ -87,20 +136,17 @@ def paper_of(part):
     if part.variant is None:
         return part.paper
     benchmark, name = part.variant
+    if benchmark in (PROBES, ATTACKS):
+        return part.paper
     if benchmark == IMAGES:
         return image_techniques.VARIANTS[name][2]
     group, name = name.split("/", 1)
     return {"losses": LOSSES, "stabilisers": STABILISERS}[group][name][1]
 
 
-def render(points, images):
-    """The table in Markdown.
-
-    Args:
-        points: Content of mode_coverage.json.
-        images: Content of image_techniques.json.
-    """
-    results = Results(points, images)
+def render(runs):
+    """The table in Markdown; see `Results`."""
+    results = Results(runs)
     lines = [
         "# The adversarial toolbox",
         "",
@@ -108,7 +154,7 @@ def render(points, images):
         "",
         __doc__.split("\n\n")[2].replace("\n", " "),
     ]
-    counts = {"yes": 0, "no": 0, "not seen": 0}
+    counts = dict.fromkeys(VERDICTS, 0)
     for kind, parts in KINDS.items():
         lines += [
             "",
@@ -121,7 +167,7 @@ def render(points, images):
         for part in parts:
             text, seen, values = results.verdict(part)
             if seen:
-                counts[seen] += 1
+                counts[seen.partition(" (")[0]] += 1
             effect = results.effect(part.variant)
             cells = [part.name, f"`{part.code}`", paper_of(part), effect, text]
             lines.append(f"| {' | '.join([*cells, seen, values, part.remark])} |")
@@ -130,10 +176,17 @@ def render(points, images):
     return "\n".join(lines) + "\n"
 
 
+def load_all():
+    """Dict of each benchmark's name to the content of its JSON file."""
+    return {
+        name: json.loads((RESULTS / f"{name}.json").read_text())
+        for name in (POINTS, IMAGES, PROBES, ATTACKS)
+    }
+
+
 def main():
     """Writes the table from the results."""
-    points, images = (load_runs(RESULTS / f"{name}.json") for name in (POINTS, IMAGES))
-    (RESULTS / "toolbox.md").write_text(render(points, images))
+    (RESULTS / "toolbox.md").write_text(render(load_all()))
 
 
 if __name__ == "__main__":

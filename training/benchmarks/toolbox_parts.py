@@ -3,13 +3,14 @@
 from typing import NamedTuple
 
 POINTS, IMAGES = "mode_coverage", "image_techniques"
+PROBES, ATTACKS = "discriminator_features", "adversarial_examples"
 
 
 class Claim(NamedTuple):
     """A paper's statement as a comparison of two variants of one benchmark.
 
-    text: The statement. measure: "modes" or "quality" on the grid of points, "fid" or
-    "agreement" on images. than: The other variant.
+    text: The statement. measure: "modes" or "quality" of points, on ring and grid;
+    "fid" or "agreement" on images. than: The other variant.
     """
 
     text: str
@@ -60,7 +61,8 @@ LOSSES = [
     _loss(
         "non-saturating",
         "non_saturating",
-        _more("stronger gradients early in learning", "losses/minimax"),
+        remark="its gradients where fakes are told: "
+        "tests/callbacks/test_training_health.py",
     ),
     _loss("LSGAN", "least_squares", _more("learns more stably", NON_SATURATING)),
     _loss(
@@ -105,24 +107,15 @@ LOSSES = [
     _loss("f-GAN, KL", "f_gan_kl", remark=FITS),
     _loss("f-GAN, reverse KL", "f_gan_reverse_kl", remark=FITS),
     _loss("f-GAN, Pearson", "f_gan_pearson_chi2"),
-    _loss(
-        "f-GAN, Hellinger",
-        "f_gan_squared_hellinger",
-    ),
-    _loss(
-        "f-GAN, Jensen-Shannon",
-        "f_gan_jensen_shannon",
-    ),
+    _loss("f-GAN, Hellinger", "f_gan_squared_hellinger"),
+    _loss("f-GAN, Jensen-Shannon", "f_gan_jensen_shannon"),
     _loss("f-GAN, GAN", "f_gan_gan"),
     _loss(
         "f-GAN, GAN, non-saturating",
         'FGAN("gan", non_saturating=True)',
-        _more("speeds training up (section 3.2)", "losses/f-GAN, GAN"),
+        remark="its paper speaks of the speed of training",
     ),
-    _loss(
-        "f-GAN, total variation",
-        "f_gan_total_variation",
-    ),
+    _loss("f-GAN, total variation", "f_gan_total_variation"),
 ]
 PENALTIES = [
     _points(
@@ -154,7 +147,7 @@ LAYERS = [
     _images(
         "spectral norm, hinge",
         "models.sngan",
-        _more("better images than without", "DCGAN", "fid"),
+        _more("better images than without", "hinge, no norm", "fid"),
     ),
     _points(
         "minibatch discrimination",
@@ -185,7 +178,11 @@ LAYERS = [
     _images(
         "labels: projection, conditional BatchNorm",
         "layers.ProjectionHead, layers.ConditionalBatchNormalization",
-        _more("better than concatenation", "labels: concatenation", "fid"),
+        _more(
+            "better than concatenation",
+            "labels: concatenation, spectral norm, hinge",
+            "fid",
+        ),
     ),
 ]
 TECHNIQUES = [
@@ -193,7 +190,7 @@ TECHNIQUES = [
     _points(
         "historical averaging",
         "GAN(historical_averaging=)",
-        _more("finds equilibria where descent cycles"),
+        remark="its paper speaks of games in which descent cycles",
     ),
     _points(
         "one-sided label smoothing",
@@ -210,7 +207,7 @@ TECHNIQUES = [
     _points(
         "5 discriminator steps",
         "GAN(discriminator_steps=)",
-        _more("keeps the discriminator near its optimum"),
+        remark="its paper wants the discriminator near its optimum",
     ),
     _points(
         "two time scales",
@@ -241,6 +238,11 @@ CONDITIONAL = [
         _more("labels help", "DCGAN", "fid"),
     ),
     _images(
+        "labels: concatenation, spectral norm, hinge",
+        "networks.concatenation_discriminator",
+        remark="what projection is compared with",
+    ),
+    _images(
         "labels: auxiliary classifier",
         "models.acgan, techniques.AuxiliaryClassifier",
         _more("better than concatenation", "labels: concatenation", "fid"),
@@ -260,14 +262,28 @@ CONDITIONAL = [
     Part(
         "features for other tasks",
         "discriminator_features",
+        (PROBES, None),
         paper="Radford et al. 2016",
         remark="[discriminator_features.md](discriminator_features.md)",
     ),
     Part(
         "adversarial examples",
         "adversarial_examples",
+        (ATTACKS, None),
         paper="Goodfellow et al. 2015",
         remark="[adversarial_examples.md](adversarial_examples.md)",
+    ),
+    Part(
+        "training health",
+        "callbacks.TrainingHealth",
+        paper="course notes",
+        remark="finds the planted faults: tests/callbacks/test_training_health.py",
+    ),
+    Part(
+        "divergences",
+        "divergences",
+        paper="Nowozin et al. 2016",
+        remark="bounds within 5 % of quadrature: tests/divergences/test_estimates.py",
     ),
 ]
 KINDS = {
