@@ -8,7 +8,6 @@ import uuid
 from pathlib import Path
 
 import filelock
-import jsonschema
 
 # Neither starts with the other: what one sweeps up, the other must not lose.
 STAGING_PREFIX = ".staging-kerasgen-"
@@ -89,6 +88,9 @@ def check_json(value, schema, source):
     Raises:
         ValueError: The value does not fit; names the source and the field.
     """
+    # With the format checkers that notebooks install its import takes a second or two.
+    import jsonschema
+
     validator = jsonschema.Draft202012Validator(schema)
     error = jsonschema.exceptions.best_match(validator.iter_errors(value))
     if error is None:

@@ -137,24 +137,20 @@ def test_saving(codec, digits, tmp_path):
         np.testing.assert_array_equal(loaded.decompress(data), codec.decompress(data))
 
 
+# Reads once all have written, when its standard input ends.
 SCRIPT = """
-import sys, numpy as np, kerasgen
-folder, verb = sys.argv[1:]
-codec = kerasgen.from_preset(folder + "/preset/")
-images = np.load(folder + "/images.npy")
-if verb == "write":
-    for index, image in enumerate(images):
-        open(f"{folder}/{kerasgen.backend.name}-{index}", "wb").write(
-            codec.compress(image)
-        )
-else:
-    import pathlib
-    found = {
-        path.name: codec.decompress(path.read_bytes())
-        for path in pathlib.Path(folder).glob("*-*")
-        if not path.suffix
-    }
-    np.savez(f"{folder}/read-{kerasgen.backend.name}.npz", **found)
+import pathlib, sys, keras, numpy as np, kerasgen
+folder, backend = pathlib.Path(sys.argv[1]), keras.config.backend()
+codec = kerasgen.from_preset(folder / "preset")
+for index, image in enumerate(np.load(folder / "images.npy")):
+    (folder / f"{backend}-{index}").write_bytes(codec.compress(image))
+print("written", flush=True)
+sys.stdin.read()
+found = {
+    path.name: codec.decompress(path.read_bytes())
+    for path in folder.glob("*-*")
+}
+np.savez(folder / f"read_{backend}.npz", **found)
 """
 
 
@@ -163,18 +159,22 @@ def test_files_of_each_backend_decode_on_the_others(codec, digits, tmp_path):
     codec.save_to_preset(tmp_path / "preset", name="mine")
     np.save(tmp_path / "images.npy", digits[:3])
     backends = ("tensorflow", "jax", "torch")
-    script = SCRIPT.replace(
-        "kerasgen.backend.name", "__import__('keras').config.backend()"
-    )
-    for verb in ("write", "read"):
-        for backend in backends:
-            subprocess.run(
-                [sys.executable, "-c", script, str(tmp_path), verb],
-                env={**os.environ, "KERAS_BACKEND": backend},
-                check=True,
-            )
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", SCRIPT, str(tmp_path)],
+            env={**os.environ, "KERAS_BACKEND": backend},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for backend in backends
+    ]
+    assert [process.stdout.readline() for process in processes] == ["written\n"] * 3
+    for process in processes:
+        process.communicate()
+        assert process.returncode == 0
     found = {
-        backend: dict(np.load(tmp_path / f"read-{backend}.npz")) for backend in backends
+        backend: dict(np.load(tmp_path / f"read_{backend}.npz")) for backend in backends
     }
     assert {*found["jax"]} == {f"{b}-{i}" for b in backends for i in range(3)}
     for name, image in found["torch"].items():
