@@ -79,7 +79,7 @@ class AdversarialLoss:
             network: Built Functional or Sequential `keras.Model` with one output.
 
         Raises:
-            ValueError: It is an autoencoder, or its last activation bounds its output.
+            ValueError: It is an autoencoder, or its last layers bound its output.
         """
         shapes = [tuple(t[0].shape[1:]) for t in (network.inputs, network.outputs)]
         # Sizes that are not known yet may differ.
@@ -93,10 +93,10 @@ class AdversarialLoss:
         bounds = output_range(network)
         if bounds is not None:
             raise ValueError(
-                f"{self.head_reason} The discriminator's last activation bounds its "
-                "output: make its last layer linear (activation=None). Received: "
-                f"{network.name} with outputs from {bounds[0]:g} to {bounds[1]:g} "
-                "where its last activation takes -10000 to 10000"
+                f"{self.head_reason} The discriminator's last activation or "
+                "normalisation bounds its output: make its last layer linear "
+                f"(activation=None). Received: {network.name} with outputs from "
+                f"{bounds[0]:g} to {bounds[1]:g} where that takes -10000 to 10000"
             )
         if shapes[1][-1:] != (1,):
             raise ValueError(
