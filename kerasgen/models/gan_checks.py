@@ -13,7 +13,6 @@ from kerasgen.layers import (
     SpectralNormalization,
     VirtualBatchNormalization,
 )
-from kerasgen.losses.critic import Wasserstein
 from kerasgen.losses.discriminator_head import output_range
 from kerasgen.techniques import AuxiliaryClassifier, Technique
 
@@ -290,7 +289,6 @@ def warn_of_free_critic(gan):
     Args:
         gan: `GAN`.
     """
-    is_wasserstein = isinstance(gan.adversarial_loss, Wasserstein)
     is_kept = (
         gan.penalties
         or gan.weight_clipping is not None
@@ -300,10 +298,11 @@ def warn_of_free_critic(gan):
             for layer in gan.discriminator._flatten_layers()
         )
     )
-    if is_wasserstein and not is_kept:
+    if gan.adversarial_loss.needs_lipschitz_critic and not is_kept:
         warnings.warn(
-            "Nothing keeps the critic Lipschitz, so that the Wasserstein loss has no "
-            "end: add penalties=[kerasgen.penalties.GradientPenalty(10.0)], "
+            f"Nothing keeps the critic of {gan.name} Lipschitz, so that the "
+            "Wasserstein loss has no end: add "
+            "penalties=[kerasgen.penalties.GradientPenalty(10.0)], "
             "weight_clipping=0.01 or spectral normalisation.",
             stacklevel=3,
         )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from kerasgen import losses
 from kerasgen.augmentation import DiffAugment
 from kerasgen.layers import (
     MinibatchDiscrimination,
@@ -82,6 +83,11 @@ def test_clipped_weights_that_are_normalized_anyway():
     "arguments",
     [
         {},
+        {
+            "loss": losses.AdversarialLoss(
+                losses.wasserstein_discriminator, losses.negative_critic_generator
+            )
+        },
         {"penalties": [GradientPenalty()]},
         {"weight_clipping": 0.01},
         {"middle": lambda: SpectralNormalization(layers.Dense(4))},
@@ -92,14 +98,17 @@ def test_a_critic_that_nothing_keeps_lipschitz_is_warned_of(arguments):
     arguments = dict(arguments)
     middle = [make() for make in [arguments.pop("middle", None)] if make]
     critic = discriminator(*middle)
-    gan = GAN(generator(), critic, latent_dim=2, loss="wasserstein", **arguments)
-    if not (arguments or middle):
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            gan.compile()
-        assert any("GradientPenalty" in str(each.message) for each in seen)
-    else:
-        gan.compile()  # A warning would be an error here.
+    gan = GAN(generator(), critic, latent_dim=2, **{"loss": "wasserstein", **arguments})
+    other = GAN(generator(), discriminator(), latent_dim=2)
+    for model in (gan, ModeEnsembleGAN([other, gan])):
+        if not ({*arguments} - {"loss"} or middle):
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                model.compile()
+            messages = [str(each.message) for each in seen]
+            assert sum("GradientPenalty" in message for message in messages) == 1
+        else:
+            model.compile()  # A warning would be an error here.
 
 
 def test_features_of_labels_alone():
