@@ -14,6 +14,7 @@ from kerasgen.layers import (
     VirtualBatchNormalization,
 )
 from kerasgen.losses.discriminator_head import output_range
+from kerasgen.models.network_graph import inputs_behind
 from kerasgen.techniques import AuxiliaryClassifier, Technique
 
 
@@ -124,6 +125,13 @@ def _check_heads(discriminator, num_classes):
         raise ValueError(
             "`discriminator` has one output of logits, and at most a second of class "
             f"logits (batch, num_classes). Received: {shapes}, {num_classes=}"
+        )
+    if len(shapes) == 2 and 1 in inputs_behind(discriminator, 1):
+        raise ValueError(
+            "Class logits that see the labels repeat them, and teach a generator "
+            "nothing: expected a second output that depends on the samples alone. "
+            f"Received: an output of {discriminator.name} that depends on its second "
+            "input"
         )
 
 

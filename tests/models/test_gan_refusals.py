@@ -16,7 +16,7 @@ from kerasgen.layers import (
 )
 from kerasgen.models import GAN, ModeEnsembleGAN
 from kerasgen.penalties import R1, GradientPenalty
-from kerasgen.techniques import FeatureMatching, PullingAway
+from kerasgen.techniques import AuxiliaryClassifier, FeatureMatching, PullingAway
 from tests.models.tiny_gan import make_gan
 
 pytestmark = pytest.mark.eager
@@ -128,6 +128,33 @@ def test_features_of_labels_alone():
     make("joined")
     with pytest.raises(ValueError, match="samples and its output.*'words'"):
         make("words")
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+@pytest.mark.parametrize("sees_labels", [False, True])
+def test_class_logits_that_see_the_labels(sees_labels, is_nested):
+    """A judgement may depend on the labels, what they are guessed from may not."""
+    x, labels = keras.Input((2,)), keras.Input((), dtype="int32")
+    word = layers.Embedding(3, 4)(labels)
+    joined = layers.Concatenate()([layers.Dense(4)(x), word])
+    classes = layers.Dense(3)(joined if sees_labels else x)
+    critic = keras.Model([x, labels], [layers.Dense(1)(joined), classes])
+    if is_nested:
+        inputs = keras.Input((2,)), keras.Input((), dtype="int32")
+        critic = keras.Model([*inputs], critic([*inputs]))
+    z, given = keras.Input((2,)), keras.Input((), dtype="int32")
+    word = layers.Embedding(3, 2)(given)
+    maker = keras.Model([z, given], layers.Dense(2)(layers.Concatenate()([z, word])))
+
+    def make():
+        techniques = [AuxiliaryClassifier()]
+        return GAN(maker, critic, latent_dim=2, num_classes=3, techniques=techniques)
+
+    if sees_labels:
+        with pytest.raises(ValueError, match="samples alone. Received: .* second inp"):
+            make()
+    else:
+        make()
 
 
 @pytest.mark.parametrize("layer", [3, [], ["a", "a"], [None], None])
