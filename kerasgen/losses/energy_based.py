@@ -119,7 +119,9 @@ def pulling_away(features):
     """EBGAN's pulling-away term: mean squared cosine of the pairs of a batch.
 
     Added to the generator's loss with a small weight (0.1 in the paper), of the
-    encoder's features of fakes, it pushes them in different directions.
+    encoder's features of fakes, it pushes them in different directions. The pairs are
+    those of what the backend takes for the batch in data-parallel training: all of it
+    on JAX, that of one device on TensorFlow and PyTorch.
 
     Args:
         features: float (B, ...) of any range, B >= 2; all axes but the first are one.
