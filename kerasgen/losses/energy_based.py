@@ -20,6 +20,9 @@ class EnergyBased(AdversarialLoss):
     Deviation: the paper writes the norm of the error; its mean square does not grow
     with the size of a sample, and nor does the margin.
 
+    A discriminator is told by its output's shape, that of its input. For data of shape
+    (1,) a network of logits has it too, and is taken for an autoencoder unasked.
+
     Args:
         margin: Energy > 0 up to which fakes are pushed; the mean squared error of a
             sample in [-1, 1] is at most 4.
