@@ -104,7 +104,7 @@ def _pair_of_scores(gan, x, labels, latents):
 def _mean_accuracies(gan, scores):
     """Means over pairs of scores of reals and fakes: two floats."""
     pairs = [gan.adversarial_loss.accuracies(*pair) for pair in scores]
-    return np.mean([[_number(value) for value in pair] for pair in pairs], axis=0)
+    return np.mean([[_number(v) for v in pair] for pair in pairs], axis=0).tolist()
 
 
 def _layer_norms(gan, player, batches, loss):
