@@ -86,7 +86,9 @@ def discriminator_robustness(
             image is 2 / 255; 0 for no attack.
         labels: int (N,) of both, for a discriminator that takes them.
         value_range: As in `fit`, of the reals; fakes are as `generate` makes them.
-        batch_size: Samples attacked at once.
+        batch_size: Samples attacked at once; of a discriminator with layers that
+            compare the samples of a batch, such as `MinibatchDiscrimination`, what one
+            of its updates saw in training, by which it was trained to judge.
 
     Returns:
         List of `Robustness`, one for each epsilon.

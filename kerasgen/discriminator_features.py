@@ -32,7 +32,9 @@ def discriminator_features(
         grid: Maps larger than grid x grid are max-pooled to that size.
         labels: int (N,), for a discriminator that takes them.
         value_range: As in `fit`.
-        batch_size: Samples computed at once.
+        batch_size: Samples computed at once; of a discriminator with layers that
+            compare the samples of a batch, such as `MinibatchDiscrimination`, what one
+            of its updates saw in training, for features like those it was trained on.
 
     Returns:
         float32 (N, D), as computed in inference mode.

@@ -47,7 +47,8 @@ class FeatureMatching(Technique):
     over all values of the layer's output; of several layers, the sum.
 
     Args:
-        layer: Name of a layer of the discriminator, or a list of some.
+        layer: Name of a layer of the discriminator, or a list of some; a layer of a
+            model inside it, such as a pretrained backbone, is found by its name too.
         weight: Float >= 0.
         replaces_loss: Whether this is the generator's only loss, as in the paper, or
             stands beside the adversarial one.
@@ -88,6 +89,8 @@ class FeatureMatching(Technique):
 @keras.saving.register_keras_serializable(package="kerasgen")
 class PullingAway(Technique):
     """Keeps the features of fake samples apart, for the generator of an EBGAN.
+
+    The pairs are those of the batch (of one replica).
 
     Args:
         layer: Name of a layer of the discriminator: the code of an autoencoder.

@@ -7,7 +7,7 @@ SATURATED = 0.995  # accuracy on reals and on fakes
 OVERFITTED = 0.15  # accuracy on training reals above that on held-out ones
 VANISHING = 0.01  # gradient over that of the non-saturating loss
 SURE_OF_FAKES = 0.9  # accuracy on fakes; at an equilibrium small gradients are right
-GROWING = 1.25  # diversity over that of the measurement before
+GROWING = 1.25  # diversity over the largest of all measurements before
 ADVICE = {
     "collapsed generator": (
         "the fakes are nearly equal: try minibatch discrimination or standard "
@@ -30,21 +30,23 @@ ADVICE = {
 }
 
 
-def find_faults(measures, before=None):
+def find_faults(measures, earlier=()):
     """Which faults the measures of one moment show: a list of keys of ADVICE.
 
     Args:
         measures: Dict as `health_measures.measure_health` returns it.
-        before: That of the measurement before, or None. Fakes that are alike but grow
-            more diverse are those of a generator that begins.
+        earlier: List of all those of the measurements before. While the fakes are more
+            diverse than ever and have never been diverse, the generator begins: that
+            they are alike, and surely told, is no fault then.
     """
     real, fake = measures["real_accuracy"], measures["fake_accuracy"]
     gap = real - measures["held_out_accuracy"]
     diversity = measures["diversity"]
-    is_growing = before is not None and diversity > GROWING * before["diversity"]
+    most = max((m["diversity"] for m in earlier), default=math.inf)
+    is_beginning = diversity < COLLAPSED and diversity > GROWING * most
     shown = {
-        "collapsed generator": diversity < COLLAPSED and not is_growing,
-        "saturated discriminator": min(real, fake) > SATURATED,
+        "collapsed generator": diversity < COLLAPSED and not is_beginning,
+        "saturated discriminator": min(real, fake) > SATURATED and not is_beginning,
         "overfitted discriminator": not math.isnan(gap) and gap > OVERFITTED,
         "vanishing generator gradient": measures["gradient_ratio"] < VANISHING
         and fake > SURE_OF_FAKES,
@@ -64,9 +66,9 @@ def lasting_faults(history, patience):
     """
     if len(history) < patience:
         return []
-    measures = [None, *(m for _, m in history)]
+    measures = [m for _, m in history]
     shown = [
-        find_faults(now, before)
-        for before, now in zip(measures[:-1], measures[1:], strict=True)
-    ][-patience:]
+        find_faults(measures[index], measures[:index])
+        for index in range(len(measures) - patience, len(measures))
+    ]
     return [finding for finding in ADVICE if all(finding in found for found in shown)]

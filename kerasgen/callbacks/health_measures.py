@@ -1,7 +1,11 @@
 """What tells whether a GAN trains well: measures of both players, which they survive.
 
-Everything here runs in inference mode and changes no variable.
+Everything here runs in inference mode and changes no variable. The discriminator judges
+batches as large as those of training: layers such as `MinibatchDiscrimination` compare
+the samples of a batch, and what they say depends on its size.
 """
+
+import itertools
 
 import numpy as np
 from keras import ops
@@ -11,46 +15,48 @@ from kerasgen import backend, losses
 from kerasgen.penalties import gradient_norm
 
 
-def measure_health(gan, real, held_out, latents):
+def measure_health(gan, real, held_out, latents, batch_size):
     """Measures of one moment of training.
 
     Args:
-        gan: Compiled `GAN`.
+        gan: `GAN`.
         real: Pair of float32 training samples (B, ...) in the model domain and int32
             labels or None.
         held_out: Such a pair of samples that are not trained on, or None.
         latents: float32 (B, latent_dim), B that of `real`.
+        batch_size: Samples that the discriminator judges at once, of each kind; fewer
+            where there are not as many reals or held-out samples. Samples beyond the
+            last full batch are not judged.
 
     Returns:
-        Dict of name to float: `real_accuracy`, `held_out_accuracy` (NaN without such
-        samples) and `fake_accuracy` in [0, 1]; `discriminator_gradient` and
-        `generator_gradient`, Euclidean norms of the adversarial losses' gradients by
-        the weights; `gradient_ratio`, the generator's over that of the non-saturating
-        loss of the same logits (NaN where a technique replaces its loss, and for
-        energies, which are no logits); `lipschitz`, the largest gradient norm of the
-        scores by the sample, over reals, fakes and points between; `diversity`, mean
-        distance of all pairs of fakes over that of reals; `layers`, dict of player and
-        layer to the gradient norm of its weights.
+        Dict of name to float, means over the batches: `real_accuracy`,
+        `held_out_accuracy` (NaN without such samples) and `fake_accuracy` in [0, 1];
+        `discriminator_gradient` and `generator_gradient`, Euclidean norms of the
+        adversarial losses' gradients by the weights; `gradient_ratio`, the generator's
+        over that of the non-saturating loss of the same logits (NaN where a technique
+        replaces its loss, and for energies, which are no logits); `lipschitz`, the
+        largest gradient norm of the scores by the sample, over reals, fakes and points
+        between of all batches; `diversity`, mean distance of all pairs of fakes over
+        that of reals; `layers`, dict of player and layer to the gradient norm of its
+        weights.
     """
-    x, labels = map(_to_tensor, real)
-    held_out = None if held_out is None else [*map(_to_tensor, held_out)]
-    latents = _to_tensor(latents)
-    fake = _fakes(gan, latents, labels)
-    scores = {name: _scores(gan, s, labels) for name, s in (("x", x), ("fake", fake))}
-    accuracies = gan.adversarial_loss.accuracies(scores["x"], scores["fake"])
-    real_accuracy, fake_accuracy = (_number(value) for value in accuracies)
+    size = min(batch_size, *(len(part[0]) for part in (real, held_out) if part))
+    batches = _batches(size, *real, latents)
+    scores = [_pair_of_scores(gan, *batch) for batch in batches]
+    real_accuracy, fake_accuracy = _mean_accuracies(gan, scores)
     held_out_accuracy = np.nan
     if held_out is not None:
-        held_scores = _scores(gan, *held_out)
-        accuracy, _ = gan.adversarial_loss.accuracies(held_scores, scores["fake"])
-        held_out_accuracy = _number(accuracy)
+        held_scores = [_scores(gan, *batch) for batch in _batches(size, *held_out)]
+        # A loss may compare them with fakes, of which there may be fewer batches.
+        fakes = itertools.cycle(fake for _, fake in scores)
+        held_out_accuracy, _ = _mean_accuracies(
+            gan, zip(held_scores, fakes, strict=False)
+        )
     layers = {
-        **_layer_norms(gan, "discriminator", x, labels, latents, gan.adversarial_loss),
-        **_layer_norms(gan, "generator", x, labels, latents, gan.adversarial_loss),
+        **_layer_norms(gan, "discriminator", batches, gan.adversarial_loss),
+        **_layer_norms(gan, "generator", batches, gan.adversarial_loss),
     }
-    steady = _layer_norms(
-        gan, "generator", x, labels, latents, losses.non_saturating
-    ).values()
+    steady = _layer_norms(gan, "generator", batches, losses.non_saturating).values()
     gradients = {
         player: _norm([n for (owner, _), n in layers.items() if owner == player])
         for player in ("discriminator", "generator")
@@ -59,6 +65,8 @@ def measure_health(gan, real, held_out, latents):
     replaced = any(technique.replaces_loss for technique in gan.techniques)
     if replaced or not gan.adversarial_loss.real_scores_are_high:
         ratio = np.nan
+    x, labels = map(_to_tensor, real)
+    fake = _fakes(gan, _to_tensor(latents), labels)
     return {
         "real_accuracy": real_accuracy,
         "held_out_accuracy": held_out_accuracy,
@@ -66,10 +74,18 @@ def measure_health(gan, real, held_out, latents):
         "discriminator_gradient": gradients["discriminator"],
         "generator_gradient": gradients["generator"],
         "gradient_ratio": ratio,
-        "lipschitz": _lipschitz(gan, x, fake, labels),
+        "lipschitz": max(_lipschitz(gan, *batch) for batch in batches),
         "diversity": _mean_distance(fake) / max(_mean_distance(x), 1e-30),
         "layers": layers,
     }
+
+
+def _batches(size, *arrays):
+    """List of tuples of tensors of `size` rows of each array, or None where it is."""
+    return [
+        [_to_tensor(None if a is None else a[start : start + size]) for a in arrays]
+        for start in range(0, len(arrays[0]) - size + 1, size)
+    ]
 
 
 def _fakes(gan, latents, labels):
@@ -80,14 +96,25 @@ def _scores(gan, x, labels):
     return gan.judge(x, labels, training=False).logits
 
 
-def _layer_norms(gan, player, x, labels, latents, loss):
+def _pair_of_scores(gan, x, labels, latents):
+    fake = _fakes(gan, latents, labels)
+    return _scores(gan, x, labels), _scores(gan, fake, labels)
+
+
+def _mean_accuracies(gan, scores):
+    """Means over pairs of scores of reals and fakes: two floats."""
+    pairs = [gan.adversarial_loss.accuracies(*pair) for pair in scores]
+    return np.mean([[_number(v) for v in pair] for pair in pairs], axis=0).tolist()
+
+
+def _layer_norms(gan, player, batches, loss):
     """Gradient norm of each layer's weights: dict of (player, layer) to float."""
 
     def objective():
-        fake = _fakes(gan, latents, labels)
-        fake_scores = _scores(gan, fake, labels)
-        real_scores = _scores(gan, x, labels)
-        return getattr(loss, player)(real_scores, fake_scores), ()
+        values = [
+            getattr(loss, player)(*_pair_of_scores(gan, *batch)) for batch in batches
+        ]
+        return sum(values) / len(values), ()
 
     network = gan.players[player][0]
     variables = network.trainable_variables
@@ -100,7 +127,8 @@ def _layer_norms(gan, player, x, labels, latents, loss):
     return {name: float(np.sqrt(square)) for name, square in squares.items()}
 
 
-def _lipschitz(gan, x, fake, labels):
+def _lipschitz(gan, x, labels, latents):
+    fake = _fakes(gan, latents, labels)
     middle = 0.5 * (x + fake)
     norms = [
         gradient_norm(lambda points: _scores(gan, points, labels), points)

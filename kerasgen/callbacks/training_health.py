@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from kerasgen import backend, plot, random, seeds
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.callbacks.health_file import read_history, write_history
 from kerasgen.callbacks.health_findings import ADVICE, lasting_faults
 from kerasgen.callbacks.health_measures import measure_health
@@ -15,6 +15,7 @@ from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.files import check_folder_path, make_folder
 from kerasgen.models.gan import check_is_gan
 from kerasgen.models.inputs import DataSpec
+from kerasgen.models.mode_ensemble import ModeEnsembleGAN
 
 STREAM = "health"
 
@@ -33,7 +34,8 @@ class TrainingHealth(keras.callbacks.Callback):
             a conditional model, or an `ArrayDataset`; the first `num` are used.
         held_out: Samples (and labels) that are not trained on, likewise, to tell
             overfitting; None to do without.
-        num: Samples on each side, at least 2.
+        num: Samples on each side, at least 2, and better no fewer than a training
+            batch has.
         every: Epochs between two measurements.
         patience: Measurements that must show a fault, one after the other: a GAN that
             begins may look faulty for an epoch.
@@ -42,6 +44,14 @@ class TrainingHealth(keras.callbacks.Callback):
             neither.
         seed: Seed of the latents, integer in [0, 2**32).
         value_range: As in `fit`, of `real` and `held_out`.
+        batch_size: Samples that the discriminator judges at once; None for what one
+            of its updates sees. Layers that compare the samples of a batch, such as
+            `MinibatchDiscrimination`, say other things of other sizes: where several
+            devices share a batch on TensorFlow or PyTorch, give the size of one's part.
+        member: Number of the GAN to watch in a `ModeEnsembleGAN`, whose mode's
+            samples `real` and `held_out` are, without labels; its measures are logged
+            with this number behind, and a run folder is for one member. None for a
+            GAN.
 
     Attributes:
         history: List of `(epoch, measures)`.
@@ -49,7 +59,8 @@ class TrainingHealth(keras.callbacks.Callback):
             `kerasgen.callbacks.health_findings.ADVICE`, to the epoch of their warning.
 
     Raises:
-        ValueError: An argument is out of its range, or health.json is damaged.
+        ValueError: An argument is out of its range, the model is no GAN and has no
+            such member, or health.json is damaged.
 
     Example:
 
@@ -80,11 +91,17 @@ class TrainingHealth(keras.callbacks.Callback):
         path=None,
         seed=0,
         value_range=None,
+        batch_size=None,
+        member=None,
     ):
         super().__init__()
         check_positive_integer("num", num)
         check_positive_integer("every", every)
         check_positive_integer("patience", patience)
+        if batch_size is not None:
+            check_positive_integer("batch_size", batch_size)
+        if member is not None:
+            check_integer("member", member, 0)
         if num < 2:
             raise ValueError(f"Expected num >= 2. Received: num={num}")
         self.real = real
@@ -95,18 +112,24 @@ class TrainingHealth(keras.callbacks.Callback):
         self.path = None if path is None else check_folder_path(path)
         self.seed = seeds.check_seed(seed)
         self.value_range = value_range
+        self.batch_size = batch_size
+        self.member = member
         self.history = []
         self.findings = {}
 
     def on_train_begin(self, logs=None):
-        check_is_gan(self.model)
+        self._gan = watched_gan(self.model, self.member)
+        self._batch_size = self.batch_size
+        if self._batch_size is None:
+            step = self.model.feed.first_step
+            self._batch_size = len(step[0]) // self.model.batches_per_step
         self._real = self._prepare(self.real)
         self._held_out = None
         if self.held_out is not None:
             self._held_out = self._prepare(self.held_out)
         noise = random.Noise(self.seed, 0, np.arange(len(self._real[0])))
         self._latents = keras.ops.convert_to_numpy(
-            noise.normal(STREAM, (self.model.latent_dim,))
+            noise.normal(STREAM, (self._gan.latent_dim,))
         )
         if self.path is not None:
             make_folder(self.path, "the course of training health")
@@ -125,9 +148,9 @@ class TrainingHealth(keras.callbacks.Callback):
     def _prepare(self, samples):
         """Checked samples in the model domain, and labels or None."""
         x, labels = first_samples(samples, self.num)
-        spec = DataSpec(self.model.data_shape, self.model.num_classes, self.value_range)
+        spec = DataSpec(self._gan.data_shape, self._gan.num_classes, self.value_range)
         labels = spec.check_labels(labels, len(x))
-        x = self.model.to_model_domain(keras.ops.convert_to_tensor(spec.check(x)))
+        x = self._gan.to_model_domain(keras.ops.convert_to_tensor(spec.check(x)))
         if len(x) < 2:
             raise ValueError(f"Expected at least 2 samples. Received: {len(x)}")
         return keras.ops.convert_to_numpy(x), labels
@@ -136,11 +159,14 @@ class TrainingHealth(keras.callbacks.Callback):
         if (epoch + 1) % self.every:
             return
         backend.sync(self.model)
-        measures = measure_health(self.model, self._real, self._held_out, self._latents)
+        measures = measure_health(
+            self._gan, self._real, self._held_out, self._latents, self._batch_size
+        )
         self.history.append((epoch + 1, measures))
         if logs is not None:
+            suffix = "" if self.member is None else f"_{self.member}"
             logs.update(
-                (f"health_{name}", value)
+                (f"health_{name}{suffix}", value)
                 for name, value in measures.items()
                 if name != "layers" and not math.isnan(value)
             )
@@ -154,12 +180,43 @@ class TrainingHealth(keras.callbacks.Callback):
         lasting = lasting_faults(self.history, self.patience)
         for finding in lasting:
             if finding not in self.findings:
+                where = "" if self.member is None else f" of member {self.member}"
                 warnings.warn(
-                    f"Epoch {epoch}: {finding}; {ADVICE[finding]}.", stacklevel=3
+                    f"Epoch {epoch}: {finding}{where}; {ADVICE[finding]}.",
+                    stacklevel=3,
                 )
         self.findings = {
             finding: self.findings.get(finding, epoch) for finding in lasting
         }
+
+
+def watched_gan(model, member):
+    """The GAN that is watched: the model, or a member of an ensemble.
+
+    Args:
+        model: `GAN` or `ModeEnsembleGAN`.
+        member: Number of the ensemble's member, or None for a `GAN`.
+
+    Returns:
+        `GAN`.
+
+    Raises:
+        ValueError: It is another model, or has no such member.
+    """
+    if isinstance(model, ModeEnsembleGAN):
+        if member is None or member >= len(model.gans):
+            raise ValueError(
+                f"An ensemble's GANs are watched one by one: expected member in [0, "
+                f"{len(model.gans)}). Received: member={member}"
+            )
+        return model.gans[member]
+    check_is_gan(model)
+    if member is not None:
+        raise ValueError(
+            f"Expected member=None for a GAN that is in no ensemble. Received: "
+            f"member={member}"
+        )
+    return model
 
 
 def first_samples(samples, num):

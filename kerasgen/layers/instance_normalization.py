@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen.arguments import check_non_negative
+from kerasgen.arguments import check_boolean, check_non_negative
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -43,8 +43,8 @@ class InstanceNormalization(keras.layers.Layer):
         super().__init__(**kwargs)
         check_non_negative("epsilon", epsilon)
         self.epsilon = float(epsilon)
-        self.center = bool(center)
-        self.scale = bool(scale)
+        self.center = check_boolean("center", center)
+        self.scale = check_boolean("scale", scale)
 
     def build(self, input_shape):
         """Creates the factors and offsets.

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_boolean, check_positive_integer
 from kerasgen.layers.spectral_normalization import SpectralNormalization
 
 
@@ -25,7 +25,8 @@ class ProjectionHead(keras.layers.Layer):
     Output: Logits (B, 1), of the layer's compute dtype.
 
     Raises:
-        ValueError: `num_classes` out of range, or inputs of other shapes.
+        ValueError: `num_classes` out of range, `spectral_normalization` no bool, or
+            inputs of other shapes.
 
     Example:
         >>> import keras, numpy as np
@@ -42,7 +43,9 @@ class ProjectionHead(keras.layers.Layer):
         super().__init__(**kwargs)
         check_positive_integer("num_classes", num_classes)
         self.num_classes = int(num_classes)
-        self.spectral_normalization = bool(spectral_normalization)
+        self.spectral_normalization = check_boolean(
+            "spectral_normalization", spectral_normalization
+        )
 
     def build(self, input_shape):
         """Creates the linear layer and the embedding.

@@ -3,7 +3,7 @@
 import keras
 from keras import layers, ops
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_boolean, check_positive_integer
 from kerasgen.layers.spectral_normalization import SpectralNormalization
 
 
@@ -29,8 +29,8 @@ class SelfAttention2D(keras.layers.Layer):
     dtype; the softmax is float32 at least.
 
     Raises:
-        ValueError: `reduction` out of range or larger than the number of channels, or
-            inputs whose sizes are not known.
+        ValueError: `reduction` out of range or larger than the number of channels,
+            `spectral_normalization` no bool, or inputs whose sizes are not known.
 
     Example:
         >>> import keras, numpy as np
@@ -55,7 +55,9 @@ class SelfAttention2D(keras.layers.Layer):
         super().__init__(**kwargs)
         check_positive_integer("reduction", reduction)
         self.reduction = int(reduction)
-        self.spectral_normalization = bool(spectral_normalization)
+        self.spectral_normalization = check_boolean(
+            "spectral_normalization", spectral_normalization
+        )
         self.gamma_initializer = keras.initializers.get(gamma_initializer)
 
     def build(self, input_shape):

@@ -2,8 +2,9 @@
 
 - `AdversarialLoss`: a discriminator's and a generator's loss
 - `minimax`, `non_saturating`, `hinge`, `wasserstein`: pairs without parameters
-- `LabelSmoothing`, `LeastSquares`, `RelativisticAverage`, `EnergyBased`, `FGAN`: pairs
-  with parameters; their usual choices have names too, such as `least_squares`
+- `LabelSmoothing`, `LeastSquares`, `RelativisticAverage`, `EnergyBased`, `FGAN`,
+  `Wasserstein`: the classes of the other pairs, most with parameters; their
+  usual choices have names too, such as `least_squares`
 - `pulling_away`: a term that EBGAN adds to the generator's loss
 
 `get` finds a named pair.
@@ -54,6 +55,7 @@ __all__ = [
     "LabelSmoothing",
     "LeastSquares",
     "RelativisticAverage",
+    "Wasserstein",
     "ebgan",
     "f_gan_gan",
     "f_gan_jensen_shannon",

@@ -9,6 +9,7 @@ finite for logits of at least 1e4 in size.
 import keras
 from keras import ops
 
+from kerasgen.arguments import check_boolean
 from kerasgen.losses.discriminator_head import output_range
 
 
@@ -22,10 +23,16 @@ class AdversarialLoss:
         needs_real_logits: Whether `generator` reads the real logits; where it does
             not, they may be None.
 
+    Raises:
+        ValueError: A loss is no function, or `needs_real_logits` is no bool.
+
     Attributes:
         threshold: Score above which a sample counts as real.
         real_scores_are_high: Whether a real sample's score is above a fake's.
         head_reason: Why the discriminator's output must not be bounded.
+        needs_lipschitz_critic: Whether the discriminator's loss has no end unless
+            something keeps the discriminator Lipschitz, as Wasserstein's; a function
+            of one's own says so by an attribute of this name.
 
     Example:
 
@@ -41,9 +48,21 @@ class AdversarialLoss:
     head_reason = "The loss takes logits, any real number."
 
     def __init__(self, discriminator, generator, needs_real_logits=False):
+        losses = {"discriminator": discriminator, "generator": generator}
+        for player, loss in losses.items():
+            if not callable(loss) or isinstance(loss, type):
+                raise ValueError(
+                    f"`{player}` is a function of real and fake logits, such as "
+                    f"kerasgen.losses.hinge.{player}; `kerasgen.losses.get` finds a "
+                    f"named pair. Received: {player}={loss!r}"
+                )
         self.discriminator = discriminator
         self.generator = generator
-        self.needs_real_logits = needs_real_logits
+        self.needs_real_logits = check_boolean("needs_real_logits", needs_real_logits)
+
+    @property
+    def needs_lipschitz_critic(self):
+        return getattr(self.discriminator, "needs_lipschitz_critic", False)
 
     def score(self, x, output):
         """What the pair takes for each sample, of the discriminator's output.
@@ -79,7 +98,7 @@ class AdversarialLoss:
             network: Built Functional or Sequential `keras.Model` with one output.
 
         Raises:
-            ValueError: It is an autoencoder, or its last activation bounds its output.
+            ValueError: It is an autoencoder, or its last layers bound its output.
         """
         shapes = [tuple(t[0].shape[1:]) for t in (network.inputs, network.outputs)]
         # Sizes that are not known yet may differ.
@@ -93,10 +112,10 @@ class AdversarialLoss:
         bounds = output_range(network)
         if bounds is not None:
             raise ValueError(
-                f"{self.head_reason} The discriminator's last activation bounds its "
-                "output: make its last layer linear (activation=None). Received: "
-                f"{network.name} with outputs from {bounds[0]:g} to {bounds[1]:g} "
-                "where its last activation takes -10000 to 10000"
+                f"{self.head_reason} The discriminator's last activation or "
+                "normalisation bounds its output: make its last layer linear "
+                f"(activation=None). Received: {network.name} with outputs from "
+                f"{bounds[0]:g} to {bounds[1]:g} where that takes -10000 to 10000"
             )
         if shapes[1][-1:] != (1,):
             raise ValueError(

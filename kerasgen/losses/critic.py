@@ -2,10 +2,7 @@
 
 from keras import ops
 
-from kerasgen.losses.adversarial_loss import (
-    ComparingLoss,
-    register,
-)
+from kerasgen.losses.adversarial_loss import ComparingLoss, register
 
 
 @register
@@ -36,6 +33,9 @@ def wasserstein_discriminator(real_logits, fake_logits):
     return ops.mean(fake_logits) - ops.mean(real_logits)
 
 
+wasserstein_discriminator.needs_lipschitz_critic = True
+
+
 @register
 class Wasserstein(ComparingLoss):
     """`E D(G(z)) - E D(x)`, and `-E D(G(z))`, of a critic that is kept Lipschitz.
@@ -51,6 +51,8 @@ class Wasserstein(ComparingLoss):
     def discriminator(self, real_logits, fake_logits):
         """The distance, with its sign turned."""
         return wasserstein_discriminator(real_logits, fake_logits)
+
+    discriminator.needs_lipschitz_critic = True
 
     def generator(self, real_logits, fake_logits):
         """What the critic thinks of the fakes, with its sign turned."""

@@ -20,6 +20,9 @@ class EnergyBased(AdversarialLoss):
     Deviation: the paper writes the norm of the error; its mean square does not grow
     with the size of a sample, and nor does the margin.
 
+    A discriminator is told by its output's shape, that of its input. For data of shape
+    (1,) a network of logits has it too, and is taken for an autoencoder unasked.
+
     Args:
         margin: Energy > 0 up to which fakes are pushed; the mean squared error of a
             sample in [-1, 1] is at most 4.
@@ -119,7 +122,9 @@ def pulling_away(features):
     """EBGAN's pulling-away term: mean squared cosine of the pairs of a batch.
 
     Added to the generator's loss with a small weight (0.1 in the paper), of the
-    encoder's features of fakes, it pushes them in different directions.
+    encoder's features of fakes, it pushes them in different directions. The pairs are
+    those of what the backend takes for the batch in data-parallel training: all of it
+    on JAX, that of one device on TensorFlow and PyTorch.
 
     Args:
         features: float (B, ...) of any range, B >= 2; all axes but the first are one.

@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasgen import divergences
+from kerasgen.arguments import check_boolean
 from kerasgen.losses.adversarial_loss import AdversarialLoss, register
 
 
@@ -23,7 +24,7 @@ class FGAN(AdversarialLoss):
             fixed points.
 
     Raises:
-        ValueError: There is no such divergence.
+        ValueError: There is no such divergence, or `non_saturating` is no bool.
 
     Example:
 
@@ -47,7 +48,7 @@ class FGAN(AdversarialLoss):
     def __init__(self, divergence, non_saturating=False):
         self.f_divergence = divergences.get(divergence)
         self.divergence = divergence
-        self.non_saturating = non_saturating
+        self.non_saturating = check_boolean("non_saturating", non_saturating)
 
     @property
     def threshold(self):

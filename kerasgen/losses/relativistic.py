@@ -27,11 +27,12 @@ class RelativisticAverage(ComparingLoss):
             of a loss that is decided at 0, such as `log_loss_discriminator` or
             `hinge_discriminator`, or an `AdversarialLoss` whose discriminator's loss
             is one. A function of one's own is registered with Keras
-            (`keras.saving.register_keras_serializable`), or saved models do not load.
+            (`keras.saving.register_keras_serializable`) to be saved.
 
     Raises:
         ValueError: It is neither, or the loss is not decided at 0, as that of
-            `LeastSquares(0, 1, 1)`.
+            `LeastSquares(0, 1, 1)`, or is Wasserstein's, of which this makes twice
+            itself.
 
     Example:
 
@@ -70,6 +71,13 @@ class RelativisticAverage(ComparingLoss):
                 f"{type(discriminator_loss).__name__} with threshold="
                 f"{discriminator_loss.threshold:g}"
             )
+        pair = discriminator_loss
+        if getattr(pair, "needs_lipschitz_critic", False):
+            raise ValueError(
+                "Of the Wasserstein loss this makes twice itself, since it compares "
+                "the averages already: expected another loss, or loss='wasserstein' "
+                f"alone. Received: discriminator_loss={discriminator_loss!r}"
+            )
         self.discriminator_loss = discriminator_loss
         self._judge = (
             discriminator_loss.discriminator if is_pair else discriminator_loss
@@ -87,7 +95,22 @@ class RelativisticAverage(ComparingLoss):
         return self.discriminator(fake_logits, real_logits)
 
     def get_config(self):
-        serialize = keras.saving.serialize_keras_object
+        """Constructor arguments.
+
+        Raises:
+            NotImplementedError: The loss is a function that is not registered with
+                Keras, and could not be loaded.
+        """
+        serialize, given = keras.saving.serialize_keras_object, self.discriminator_loss
+        if not isinstance(given, AdversarialLoss):
+            saving = keras.saving
+            known = saving.get_registered_object(saving.get_registered_name(given))
+            if known is not given:
+                raise NotImplementedError(
+                    "A loss that is saved is found again by its name: register the "
+                    "function with keras.saving.register_keras_serializable. "
+                    f"Received: discriminator_loss={given!r}"
+                )
         return {"discriminator_loss": serialize(self.discriminator_loss)}
 
 

@@ -1,12 +1,17 @@
 """`Critic`: a discriminator as losses, penalties and techniques see it."""
 
-import graphlib
+import collections
 from typing import NamedTuple
 
 import keras
 from keras import ops
 
 from kerasgen.layers import ReferenceBatch
+from kerasgen.models.network_graph import (
+    names_inside,
+    tensors_by_layer,
+    with_features,
+)
 
 
 class Judgement(NamedTuple):
@@ -28,31 +33,40 @@ class Critic:
     Args:
         network: Discriminator, of samples or of samples and labels.
         loss: `kerasgen.losses.AdversarialLoss`, which reads the network's output.
-        layers: Names of layers whose outputs are features.
+        layers: Names of layers whose outputs are features; of layers in a model that
+            is a layer of the network too, where only one such model has the name.
 
     Raises:
-        ValueError: The network has no such layer.
+        ValueError: The network has no such layer, or several.
     """
 
     def __init__(self, network, loss, layers=()):
-        made = _tensors_by_layer(network)
-        missing = [name for name in layers if name not in made]
+        made = tensors_by_layer(network)
+        nested = collections.Counter(
+            name
+            for tensor in made.values()
+            for name in {*names_inside(tensor._keras_history[0])}
+        )
+        missing = [n for n in layers if n not in made and nested[n] != 1]
         if missing:
             raise ValueError(
                 "Expected layers between the discriminator's samples and its output: "
-                f"{sorted(made)}. Received: {missing}"
+                f"{sorted(made)}, or layers of one nested model: "
+                f"{sorted(nested)}. Received: {missing}"
             )
         self.network = network
         self.loss = loss
         self.layers = tuple(dict.fromkeys(layers))
-        features = [made[name] for name in self.layers]
         self._num_heads = len(network.outputs)
         self._has_reference = any(
             isinstance(layer, ReferenceBatch) for layer in network._flatten_layers()
         )
         self._takes_labels = len(network.inputs) == 2
         self._forward = network
-        if features:
+        if any(name not in made for name in self.layers):
+            self._forward = with_features(network, self.layers)
+        elif self.layers:
+            features = [made[name] for name in self.layers]
             self._forward = keras.Model(network.inputs, [*network.outputs, *features])
 
     def __call__(self, x, labels=None, training=True):
@@ -68,8 +82,9 @@ class Critic:
         """
         inputs = [x, labels] if self._takes_labels else x
         outputs = self._forward(inputs, training=training)
-        outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
-        outputs = [ops.cast(output, "float32") for output in outputs]
+        outputs = [
+            ops.cast(output, "float32") for output in keras.tree.flatten(outputs)
+        ]
         heads, features = outputs[: self._num_heads], outputs[self._num_heads :]
         if self._has_reference:
             # Reference samples come last.
@@ -83,38 +98,6 @@ class Critic:
     def given(self, labels):
         """The logits as a function of samples alone, for penalties."""
         return _GivenLabels(self, labels)
-
-
-def _tensors_by_layer(network):
-    """Dict of layer name to its symbolic output on the way from samples to outputs.
-
-    Not `layer.output`: a network that was loaded has the nodes of an earlier build too,
-    through which the layers would run twice.
-    """
-    made, stack, parents = {}, list(network.outputs), {}
-    while stack:
-        tensor = stack.pop()
-        layer, node_index, _ = tensor._keras_history
-        if layer.name not in made:
-            made[layer.name] = tensor
-            parents[layer.name] = layer._inbound_nodes[node_index].input_tensors
-            stack += parents[layer.name]
-
-    samples = network.inputs[0]._keras_history[0].name
-    # Parents before children.
-    sees_samples = {samples}
-    for name in _from_first_to_last(parents):
-        if any(t._keras_history[0].name in sees_samples for t in parents[name]):
-            sees_samples.add(name)
-    return {name: tensor for name, tensor in made.items() if name in sees_samples}
-
-
-def _from_first_to_last(parents):
-    graph = {
-        name: {tensor._keras_history[0].name for tensor in tensors}
-        for name, tensors in parents.items()
-    }
-    return graphlib.TopologicalSorter(graph).static_order()
 
 
 class _GivenLabels:

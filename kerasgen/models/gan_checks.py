@@ -13,8 +13,8 @@ from kerasgen.layers import (
     SpectralNormalization,
     VirtualBatchNormalization,
 )
-from kerasgen.losses.critic import Wasserstein
 from kerasgen.losses.discriminator_head import output_range
+from kerasgen.models.network_graph import inputs_behind
 from kerasgen.techniques import AuxiliaryClassifier, Technique
 
 
@@ -125,6 +125,13 @@ def _check_heads(discriminator, num_classes):
         raise ValueError(
             "`discriminator` has one output of logits, and at most a second of class "
             f"logits (batch, num_classes). Received: {shapes}, {num_classes=}"
+        )
+    if len(shapes) == 2 and 1 in inputs_behind(discriminator, 1):
+        raise ValueError(
+            "Class logits that see the labels repeat them, and teach a generator "
+            "nothing: expected a second output that depends on the samples alone. "
+            f"Received: an output of {discriminator.name} that depends on its second "
+            "input"
         )
 
 
@@ -290,7 +297,6 @@ def warn_of_free_critic(gan):
     Args:
         gan: `GAN`.
     """
-    is_wasserstein = isinstance(gan.adversarial_loss, Wasserstein)
     is_kept = (
         gan.penalties
         or gan.weight_clipping is not None
@@ -300,10 +306,11 @@ def warn_of_free_critic(gan):
             for layer in gan.discriminator._flatten_layers()
         )
     )
-    if is_wasserstein and not is_kept:
+    if gan.adversarial_loss.needs_lipschitz_critic and not is_kept:
         warnings.warn(
-            "Nothing keeps the critic Lipschitz, so that the Wasserstein loss has no "
-            "end: add penalties=[kerasgen.penalties.GradientPenalty(10.0)], "
+            f"Nothing keeps the critic of {gan.name} Lipschitz, so that the "
+            "Wasserstein loss has no end: add "
+            "penalties=[kerasgen.penalties.GradientPenalty(10.0)], "
             "weight_clipping=0.01 or spectral normalisation.",
             stacklevel=3,
         )

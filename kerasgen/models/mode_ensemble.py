@@ -6,7 +6,7 @@ from keras import ops
 
 from kerasgen.datasets.stratified import StratifiedDataset
 from kerasgen.models.gan import GAN
-from kerasgen.models.gan_checks import check_nothing_shared
+from kerasgen.models.gan_checks import check_nothing_shared, warn_of_free_critic
 from kerasgen.models.implicit_model import ImplicitModel
 from kerasgen.pixel_distributions import inverse_cdf
 
@@ -128,7 +128,11 @@ class ModeEnsembleGAN(ImplicitModel):
             generator_optimizer: Keras optimizer or its name.
             discriminator_optimizer: Keras optimizer or its name.
             **arguments: Others of `GAN.compile`.
+
+        Warns of members with a Wasserstein loss whose critic nothing keeps Lipschitz.
         """
+        for gan in self.gans:
+            warn_of_free_critic(gan)
         given = {
             "discriminator": keras.optimizers.get(discriminator_optimizer),
             "generator": keras.optimizers.get(generator_optimizer),

@@ -1,11 +1,15 @@
 """Penalties on a discriminator's kernels."""
 
+import math
+
 import keras
 from keras import layers, ops
 
 from kerasgen.penalties.base import Penalty
 
 _TRANSPOSED = (layers.Conv1DTranspose, layers.Conv2DTranspose, layers.Conv3DTranspose)
+_DEPTHWISE = (layers.DepthwiseConv1D, layers.DepthwiseConv2D)
+_SEPARABLE = (layers.SeparableConv1D, layers.SeparableConv2D)
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -17,6 +21,12 @@ class OrthogonalRegularization(Penalty):
     a trainable weight whose name ends in "kernel"; biases, scales and embeddings are
     left alone. Inside `SpectralNormalization` W is the stored kernel, before it is
     divided.
+
+    The output channels are known of Dense, EinsumDense and MultiHeadAttention (all
+    heads are one matrix), and of convolutions: plain, transposed, depthwise and
+    separable (both its kernels). Filters of different input channels or groups are
+    columns of one matrix, of what they do to their own inputs. Of other layers, the
+    last axis of a kernel holds the output channels, as in recurrent ones.
 
     Unlike the penalties on gradients, it needs the network itself: `discriminator` is
     a `keras.Model`, or a function with an attribute `network` that holds one.
@@ -83,14 +93,24 @@ class OrthogonalRegularization(Penalty):
 
 def _kernel_matrices(network):
     """Trainable kernels as float32 (inputs, output channels)."""
-    transposed = {
-        id(layer.kernel)
-        for layer in network._flatten_layers()
-        if isinstance(layer, _TRANSPOSED)
-    }
+    channel_axes = {}
+    for layer in network._flatten_layers():
+        if isinstance(layer, _TRANSPOSED):
+            channel_axes[id(layer.kernel)] = [-2]
+        elif isinstance(layer, _DEPTHWISE):
+            channel_axes[id(layer.kernel)] = [-2, -1]
+        elif isinstance(layer, _SEPARABLE):
+            channel_axes[id(layer.depthwise_kernel)] = [-2, -1]
+        elif isinstance(layer, layers.EinsumDense):
+            inputs, output = layer.equation.replace(" ", "").split("->")
+            letters = inputs.split(",")[1]
+            channel_axes[id(layer.kernel)] = [
+                axis for axis, letter in enumerate(letters) if letter in output
+            ]
     for variable in network.trainable_variables:
         if variable.name.endswith("kernel") and len(variable.shape) >= 2:
             kernel = ops.cast(variable, "float32")
-            if id(variable) in transposed:
-                kernel = ops.moveaxis(kernel, -2, -1)
-            yield ops.reshape(kernel, (-1, kernel.shape[-1]))
+            axes = channel_axes.get(id(variable), [-1])
+            num_channels = math.prod(kernel.shape[axis] for axis in axes)
+            kernel = ops.moveaxis(kernel, axes, [*range(-len(axes), 0)])
+            yield ops.reshape(kernel, (-1, num_channels))

@@ -40,6 +40,8 @@ def test_js_of_disjoint_supports_is_log_2():
     np.testing.assert_allclose(divergences.js(p, q), LOG_2, rtol=1e-15)
     assert divergences.js(p, q, base=2) == 1.0
     assert divergences.js_distance(p, q, base=2) == 1.0
+    p, q = [1 + 9e-7, 0.0], [0.0, 1 + 9e-7]  # Sums within the tolerance.
+    assert divergences.js(p, q, base=2) == 1.0
     assert divergences.kl(p, q) == np.inf
 
 

@@ -100,5 +100,7 @@ def test_statistics_keep_float32_under_mixed_precision():
 def test_bad_arguments_are_named():
     with pytest.raises(ValueError, match=r"`epsilon` is .* Received: epsilon=-1"):
         InstanceNormalization(epsilon=-1)
+    with pytest.raises(ValueError, match="`scale` is True or False. Received: "):
+        InstanceNormalization(scale="no")
     with pytest.raises(ValueError, match=r"positions.*Received: shape=\(None, 3\)"):
         InstanceNormalization()(keras.Input((3,)))

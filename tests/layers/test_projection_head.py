@@ -83,6 +83,8 @@ def test_the_gradient_of_the_features_sees_the_class():
 def test_a_bad_number_of_classes_is_named(num_classes):
     with pytest.raises(ValueError, match="`num_classes` is .* Received: num_classes="):
         ProjectionHead(num_classes)
+    with pytest.raises(ValueError, match="True or False. Received: spectral"):
+        ProjectionHead(3, spectral_normalization="no")
 
 
 @pytest.mark.parametrize(("features", "labels"), [((4,), (1,)), ((2, 2, 4), ())])

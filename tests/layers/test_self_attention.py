@@ -128,6 +128,8 @@ def test_large_scores_are_finite():
 def test_a_bad_reduction_is_named(reduction):
     with pytest.raises(ValueError, match="`reduction` is .* Received: reduction="):
         SelfAttention2D(reduction)
+    with pytest.raises(ValueError, match="True or False. Received: spectral"):
+        SelfAttention2D(spectral_normalization="no")
 
 
 @pytest.mark.parametrize(

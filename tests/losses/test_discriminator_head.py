@@ -60,6 +60,41 @@ def merged(merge, first=None, second=None):
     return keras.Model(image, merge(*units))
 
 
+class Squashed(layers.Dense):
+    """A Dense whose own `call` says what its configuration does not."""
+
+    squash = staticmethod(ops.sigmoid)
+
+    def call(self, inputs):
+        return self.squash(super().call(inputs))
+
+
+class HalfOpen(Squashed):
+    squash = staticmethod(ops.relu)
+
+
+class Same(Squashed):
+    squash = staticmethod(lambda x: x)
+
+
+class Perceptron(layers.Layer):
+    """A hidden layer and a linear one, or one that squashes, in one layer."""
+
+    activation = "sigmoid"  # Not for us to read.
+
+    def __init__(self, last=None, **arguments):
+        super().__init__()
+        self.hidden = layers.Dense(4, activation="tanh")
+        self.last = layers.Dense(1, activation=last, **arguments)
+
+    def build(self, input_shape):
+        self.hidden.build(input_shape)
+        self.last.build((None, 4))
+
+    def call(self, inputs):
+        return self.last(self.hidden(inputs))
+
+
 FLATTEN = layers.Flatten
 BOUNDED = {
     "name": lambda: head(FLATTEN(), layers.Dense(1, activation="sigmoid")),
@@ -104,6 +139,21 @@ BOUNDED = {
     "no weights": lambda: keras.Sequential(
         [keras.Input((3,)), layers.Activation("tanh")]
     ),
+    "normalised sigmoid": lambda: head(
+        FLATTEN(),
+        layers.Dense(1),
+        layers.Activation("sigmoid"),
+        layers.BatchNormalization(),
+    ),
+    "normalised alone": lambda: head(
+        FLATTEN(), layers.Dense(1), layers.LayerNormalization()
+    ),
+    "subclass": lambda: head(FLATTEN(), Squashed(1)),
+    "subclass, reshaped": lambda: head(FLATTEN(), Squashed(1), layers.Reshape((1, 1))),
+    "subclass, zeros": lambda: head(FLATTEN(), Squashed(1, kernel_initializer="zeros")),
+    "subclass, half": lambda: head(FLATTEN(), HalfOpen(1)),
+    "own layer": lambda: head(FLATTEN(), Perceptron("sigmoid")),
+    "recurrent": lambda: head(layers.Reshape((16, 4)), layers.LSTM(1)),
     "sum of sigmoids": lambda: merged(lambda a, b: a + b, "sigmoid", "sigmoid"),
     "mean of sigmoids": lambda: merged(
         lambda a, b: layers.Average()([a, b]), "sigmoid", "sigmoid"
@@ -131,6 +181,17 @@ UNBOUNDED = {
     "product": lambda: merged(lambda a, b: a * b),
     "residual": lambda: merged(lambda a, b: a + b, "sigmoid"),
     "no weights": lambda: keras.Sequential([keras.Input((3,)), layers.Flatten()]),
+    "batch normalization": lambda: head(
+        FLATTEN(), layers.Dense(1), layers.BatchNormalization()
+    ),
+    "learned slopes": lambda: head(FLATTEN(), layers.Dense(1), layers.PReLU()),
+    "subclass": lambda: head(FLATTEN(), layers.Dense(4, "tanh"), Same(1)),
+    "subclass, zeros": lambda: head(FLATTEN(), Same(1, kernel_initializer="zeros")),
+    "subclass of any size": lambda: keras.Sequential(
+        [keras.Input((None, None, 3)), layers.Conv2D(4, 3, activation="tanh"), Same(1)]
+    ),
+    "own layer": lambda: head(FLATTEN(), Perceptron()),
+    "own layer, zeros": lambda: head(FLATTEN(), Perceptron(kernel_initializer="zeros")),
 }
 
 
@@ -138,7 +199,7 @@ UNBOUNDED = {
 def test_bounded_heads(name):
     network = BOUNDED[name]()
     low, high = output_range(network)
-    assert low < high or "softmax" in name
+    assert low < high or "softmax" in name or "alone" in name
     pattern = rf"activation=None.* Received: {network.name} with outputs from"
     if network.output_shape == network.input_shape:
         pattern = "ebgan"

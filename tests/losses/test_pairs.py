@@ -182,6 +182,10 @@ def test_unknown_name(loss):
         lambda: losses.EnergyBased(margin=np.nan),
         lambda: losses.FGAN("js"),
         lambda: losses.FGAN(None),
+        lambda: losses.FGAN("kl", non_saturating="no"),
+        lambda: losses.AdversarialLoss("x", losses.minimax_generator),
+        lambda: losses.AdversarialLoss(losses.hinge_discriminator, None),
+        lambda: losses.AdversarialLoss(ops.mean, ops.mean, needs_real_logits="no"),
     ],
 )
 def test_parameters_out_of_range(make):
@@ -239,11 +243,27 @@ def test_relativistic_losses_are_decided_at_zero():
         losses.ebgan,
         losses.relativistic_average,
         losses.LeastSquares,
+        losses.wasserstein,
+        losses.wasserstein_discriminator,
         "hinge",
         None,
     ):
         with pytest.raises(ValueError, match="Received: "):
             losses.RelativisticAverage(wrong)
+
+
+def test_a_relativistic_loss_that_could_not_be_loaded_is_not_saved():
+    def mine(real, fake):
+        return ops.mean(fake - real)
+
+    for function in (mine, lambda real, fake: ops.mean(fake - real)):
+        loss = losses.RelativisticAverage(function)
+        with pytest.raises(NotImplementedError, match="register.*Received: .*function"):
+            keras.saving.serialize_keras_object(loss)
+    with keras.saving.custom_object_scope({"mine": mine}):
+        config = keras.saving.serialize_keras_object(losses.RelativisticAverage(mine))
+        copy = keras.saving.deserialize_keras_object(config)
+    assert copy.discriminator_loss is mine
 
 
 @pytest.mark.parametrize("labels", [("0.9", 0.0), (0.9, None), (np.nan, 0.0)])

@@ -71,7 +71,7 @@ def test_every_named_loss_trains_both_players(name):
     [
         ("ebgan", None, "discriminator is an autoencoder"),
         ("hinge", autoencoder, "autoencoder returns samples"),
-        ("f_gan_kl", "sigmoid", "last activation bounds"),
+        ("f_gan_kl", "sigmoid", "last activation or normalisation bounds"),
         ("hinge", "ten units", "one logit a sample"),
     ],
 )

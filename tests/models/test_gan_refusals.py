@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+from kerasgen import losses
 from kerasgen.augmentation import DiffAugment
 from kerasgen.layers import (
     MinibatchDiscrimination,
@@ -15,7 +16,7 @@ from kerasgen.layers import (
 )
 from kerasgen.models import GAN, ModeEnsembleGAN
 from kerasgen.penalties import R1, GradientPenalty
-from kerasgen.techniques import FeatureMatching, PullingAway
+from kerasgen.techniques import AuxiliaryClassifier, FeatureMatching, PullingAway
 from tests.models.tiny_gan import make_gan
 
 pytestmark = pytest.mark.eager
@@ -82,6 +83,11 @@ def test_clipped_weights_that_are_normalized_anyway():
     "arguments",
     [
         {},
+        {
+            "loss": losses.AdversarialLoss(
+                losses.wasserstein_discriminator, losses.negative_critic_generator
+            )
+        },
         {"penalties": [GradientPenalty()]},
         {"weight_clipping": 0.01},
         {"middle": lambda: SpectralNormalization(layers.Dense(4))},
@@ -92,14 +98,17 @@ def test_a_critic_that_nothing_keeps_lipschitz_is_warned_of(arguments):
     arguments = dict(arguments)
     middle = [make() for make in [arguments.pop("middle", None)] if make]
     critic = discriminator(*middle)
-    gan = GAN(generator(), critic, latent_dim=2, loss="wasserstein", **arguments)
-    if not (arguments or middle):
-        with warnings.catch_warnings(record=True) as seen:
-            warnings.simplefilter("always")
-            gan.compile()
-        assert any("GradientPenalty" in str(each.message) for each in seen)
-    else:
-        gan.compile()  # A warning would be an error here.
+    gan = GAN(generator(), critic, latent_dim=2, **{"loss": "wasserstein", **arguments})
+    other = GAN(generator(), discriminator(), latent_dim=2)
+    for model in (gan, ModeEnsembleGAN([other, gan])):
+        if not ({*arguments} - {"loss"} or middle):
+            with warnings.catch_warnings(record=True) as seen:
+                warnings.simplefilter("always")
+                model.compile()
+            messages = [str(each.message) for each in seen]
+            assert sum("GradientPenalty" in message for message in messages) == 1
+        else:
+            model.compile()  # A warning would be an error here.
 
 
 def test_features_of_labels_alone():
@@ -119,6 +128,33 @@ def test_features_of_labels_alone():
     make("joined")
     with pytest.raises(ValueError, match="samples and its output.*'words'"):
         make("words")
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+@pytest.mark.parametrize("sees_labels", [False, True])
+def test_class_logits_that_see_the_labels(sees_labels, is_nested):
+    """A judgement may depend on the labels, what they are guessed from may not."""
+    x, labels = keras.Input((2,)), keras.Input((), dtype="int32")
+    word = layers.Embedding(3, 4)(labels)
+    joined = layers.Concatenate()([layers.Dense(4)(x), word])
+    classes = layers.Dense(3)(joined if sees_labels else x)
+    critic = keras.Model([x, labels], [layers.Dense(1)(joined), classes])
+    if is_nested:
+        inputs = keras.Input((2,)), keras.Input((), dtype="int32")
+        critic = keras.Model([*inputs], critic([*inputs]))
+    z, given = keras.Input((2,)), keras.Input((), dtype="int32")
+    word = layers.Embedding(3, 2)(given)
+    maker = keras.Model([z, given], layers.Dense(2)(layers.Concatenate()([z, word])))
+
+    def make():
+        techniques = [AuxiliaryClassifier()]
+        return GAN(maker, critic, latent_dim=2, num_classes=3, techniques=techniques)
+
+    if sees_labels:
+        with pytest.raises(ValueError, match="samples alone. Received: .* second inp"):
+            make()
+    else:
+        make()
 
 
 @pytest.mark.parametrize("layer", [3, [], ["a", "a"], [None], None])

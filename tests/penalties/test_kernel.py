@@ -75,6 +75,69 @@ def test_value_and_gradient_equal_numpy(is_function):
         )
 
 
+def attention():
+    x = keras.Input((4, 3))
+    y = layers.MultiHeadAttention(2, 5, use_bias=False)(x, x)
+    return keras.Model(x, y)
+
+
+def each_filter(kernel):
+    """Filters of depthwise kernels (..., channels, multiplier), a column each."""
+    return [
+        kernel[..., channel, number].ravel()
+        for channel in range(kernel.shape[-2])
+        for number in range(kernel.shape[-1])
+    ]
+
+
+def each_channel(kernel, num_inputs):
+    """Rows are the first axes, those of the inputs; the others are channels."""
+    rows = kernel.reshape(np.prod(kernel.shape[:num_inputs]), -1)
+    return [*rows.T]
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize(
+    "layer, shape, columns",
+    [
+        (layers.DepthwiseConv2D(3, depth_multiplier=2), (5, 5, 3), [each_filter]),
+        (layers.DepthwiseConv1D(3), (5, 3), [each_filter]),
+        (
+            layers.SeparableConv2D(4, 3),
+            (5, 5, 3),
+            [each_filter, lambda kernel: [*kernel[0, 0].T]],
+        ),
+        (
+            layers.EinsumDense("abc,cde->abde", (None, 2, 5)),
+            (4, 3),
+            [lambda kernel: each_channel(kernel, 1)],
+        ),
+        (
+            layers.EinsumDense("...x,yx->...y", 5),
+            (4, 3),
+            [lambda kernel: [*kernel]],
+        ),
+        (layers.EinsumDense("abc,bc->a", ()), (4, 3), [lambda k: [k.ravel()]]),
+        (
+            attention(),
+            (4, 3),
+            [lambda kernel: each_channel(kernel, 1)] * 3
+            + [lambda kernel: each_channel(kernel, 2)],
+        ),
+    ],
+)
+def test_a_column_is_an_output_channel(layer, shape, columns):
+    network = keras.Sequential([keras.Input(shape), layer])
+    kernels = [v for v in network.trainable_variables if v.name.endswith("kernel")]
+    expected = 0.0
+    for variable, columns_of in zip(kernels, columns, strict=True):
+        variable.assign(DRAW.standard_normal(variable.shape))
+        matrix = np.stack(columns_of(ops.convert_to_numpy(variable)), axis=1)
+        expected += np.sum(off_diagonal(matrix.astype("float64")) ** 2)
+    value = OrthogonalRegularization(1.0)(network, None, None, None)
+    assert float(ops.convert_to_numpy(value)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_orthogonal_columns_of_any_length_are_free():
     dense = layers.Dense(3)
     network = keras.Sequential([keras.Input((5,)), dense])
