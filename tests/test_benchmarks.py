@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,15 @@ import kerasgen
 from kerasgen import layers, losses, penalties, techniques
 from training.benchmarks import (
     image_techniques,
+    mode_coverage,
     mode_variants,
     toolbox,
     toolbox_parts,
 )
 from training.benchmarks import metrics as metrics_benchmark
 
-BENCHMARKS = Path(__file__).parents[1] / "training" / "benchmarks"
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "training" / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 # Benchmarks that are still to be run.
 UNMEASURED = {
@@ -92,6 +95,18 @@ def test_the_toolbox_table_is_made_of_the_results_beside_it():
     assert page == toolbox.render(toolbox.load_all())
 
 
+def test_the_readme_quotes_the_results_of_the_toolbox():
+    readme = (ROOT / "README.md").read_text()
+    runs = json.loads((RESULTS / "mode_coverage.json").read_text())
+    for name, variant in QUOTED.items():
+        keys = [[f"{variant}/{d}/{s}" for s in mode_coverage.SEEDS] for d in DATA]
+        ring, grid = (statistics.median(runs[k]["modes"] for k in row) for row in keys)
+        assert f"| {name} | {ring} | {grid} |" in readme
+    rows = json.loads((RESULTS / "discriminator_features.json").read_text())
+    section = readme.split("### The adversarial toolbox")[1].split("\n### ")[0]
+    assert all(f"{rows[i]['few_mean']:.1%}" in section for i in (0, 1, 3))
+
+
 def test_a_claim_is_seen_where_all_seeds_agree():
     part = toolbox_parts.Part(
         "a",
@@ -151,6 +166,13 @@ def test_every_part_of_the_toolbox_has_a_row():
 
 
 DATA = ("ring", "grid")
+QUOTED = {
+    "non-saturating loss alone": "stabilisers/none",
+    "Wasserstein, gradient penalty": "losses/Wasserstein, gradient penalty",
+    "non-saturating, R1": "stabilisers/R1",
+    "non-saturating, spectral norm": "stabilisers/spectral norm",
+    "one GAN a cluster, as many steps each": "stabilisers/one GAN a cluster, all steps",
+}
 BASELINES = {"stabilisers/none", "DCGAN", "DCGAN, 1,000 images", "hinge, no norm"}
 # Of other families, or helpers of a layer that has a row.
 NOT_ADVERSARIAL = {

@@ -84,6 +84,7 @@ def test_own_networks():
     scope["gan"].fit(x, batch_size=8, verbose=0)
 
 
+@pytest.mark.eager
 def test_metrics(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     scope = {}

@@ -83,6 +83,7 @@ def test_codes_come_to_the_prior(digits):
     assert 0.1 < terms["real_accuracy"] < 0.95
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize(
     "loss, batch_norm, num_judged",
     [("hinge", False, 8), ("relativistic_average", False, 16), ("hinge", True, 16)],

@@ -55,6 +55,7 @@ def test_contract_of_the_autoencoder(digits, tmp_path):
     )
 
 
+@pytest.mark.eager
 def test_contract_of_the_denoising_autoencoder(digits, tmp_path):
     def make_model():
         return make(

@@ -149,6 +149,7 @@ def test_bad_completions(mask, arguments, error):
 # Saving.
 
 
+@pytest.mark.eager
 def test_a_reloaded_model_is_the_same(trained, digits, tmp_path):
     model, x = trained["ppca"], digits[1][:20]
     model.save(tmp_path / "model.keras")

@@ -12,6 +12,7 @@ import kerasgen
 from kerasgen.models import CodecError, ImageCodec, conv_vae, vq_vae
 from kerasgen.models.code_tables import TOTAL, CodeTables
 
+pytestmark = pytest.mark.eager
 SHAPE = (8, 8, 1)
 
 

@@ -36,6 +36,7 @@ def make(model, num_components=8, **arguments):
     return LatentGMM(model, mixture, **{"seed": 1, **arguments})
 
 
+@pytest.mark.eager
 def test_samples_of_an_autoencoder_look_like_its_data(digits, autoencoder):
     sampler = make(autoencoder)
     before = autoencoder.get_weights()

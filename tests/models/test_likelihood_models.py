@@ -214,6 +214,7 @@ def test_labels_and_seeds_that_do_not_fit(model):
             call(value_range=(1, 0))
 
 
+@pytest.mark.eager
 def test_calls_and_predictions():
     x = images(5)
     mixture, pixels = make_model("mixture"), make_model("pixels")

@@ -99,6 +99,7 @@ def test_completions_keep_what_is_given():
     assert ((found > 127) == labels[:, None, None, None, None]).mean() > 0.8
 
 
+@pytest.mark.eager
 def test_saved_and_loaded_model_is_equal(tmp_path):
     model, _, _ = trained()
     config = model.get_config()

@@ -109,6 +109,7 @@ def test_active_units(digits):
             model.active_units(**{"x": digits.images, **arguments})
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("builder", [dense_vae, dense_iwae])
 def test_labels(digits, builder):
     model = make(5e-3, builder=builder, num_classes=10)

@@ -76,6 +76,7 @@ def test_it_learns_codes(digits):
     np.testing.assert_array_equal(model.decode_codes(codes), brought)
 
 
+@pytest.mark.eager
 def test_a_step_looks_for_codes_once_beside_the_averages(digits, monkeypatch):
     model = make()
     model.compile("adam", run_eagerly=True)
@@ -104,6 +105,7 @@ def test_code_images_are_levels(digits):
         make(num_codes=300).code_images(digits[:2])
 
 
+@pytest.mark.eager
 def test_generate_needs_a_prior_and_draws_from_it(digits):
     model = make(num_codes=8)
     model.fit(digits, batch_size=32, epochs=3, verbose=0)

@@ -15,6 +15,7 @@ from tests.models.tiny_gan import images
 SHAPE = (28, 28, 1)
 
 
+@pytest.mark.eager
 def test_sees_what_the_application_was_trained_on():
     keras.utils.set_random_seed(0)
     network = networks.backbone_discriminator(SHAPE, weights=None)

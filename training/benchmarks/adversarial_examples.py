@@ -90,7 +90,7 @@ def render(done):
         "Mean of the seeds, the spread (smallest to largest) in brackets.",
         "",
         "| labels | of | "
-        + " | ".join(f"{level} grey levels" for level in GREY_LEVELS)
+        + " | ".join(f"moved by {level} / 255" for level in GREY_LEVELS)
         + " |",
         "| --- | --- |" + " --- |" * len(GREY_LEVELS),
     ]
