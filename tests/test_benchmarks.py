@@ -24,17 +24,14 @@ BENCHMARKS = ROOT / "training" / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 # Benchmarks that are still to be run.
 UNMEASURED = {
-    "adversarial_examples",
     "dimensionality_reduction",
     "generative_classifiers",
-    "image_techniques",
     "latent_spaces",
     "likelihood_bounds",
     "pixel_sampling",
     "pixel_training",
     "rate_distortion",
     "recommendation",
-    "toolbox",
     "vae_vs_pythae",
 }
 

@@ -80,18 +80,20 @@ class Results:
 
     def probe(self):
         """Accuracy of the linear probe on each kind of features."""
-        rows = [f"{row['features']} {row['few_mean']:.1%}" for row in self.runs[PROBES]]
-        return "accuracy with 1,000 labels: " + ", ".join(rows)
+        rows = [
+            f"{row['features']}: {row['few_mean']:.1%}" for row in self.runs[PROBES]
+        ]
+        return "accuracy with 1,000 labels; " + "; ".join(rows)
 
     def attack(self):
-        """Share of reals and fakes told under attack, for each kind of labels."""
+        """Share told under attack, of reals and fakes alike, for each kind of labels."""
         column = adversarial_examples.GREY_LEVELS.index(GREY_LEVELS)
         shares = []
         for name in adversarial_examples.VARIANTS:
             runs = [self.runs[ATTACKS][f"{name}/{s}"] for s in image_techniques.SEEDS]
             share = statistics.mean(statistics.mean(run[column]) for run in runs)
-            shares.append(f"{name} {share:.1%}")
-        return f"told at {GREY_LEVELS} grey levels: " + ", ".join(shares)
+            shares.append(f"{name}: {share:.1%}")
+        return f"told when moved by {GREY_LEVELS} / 255; " + "; ".join(shares)
 
     def verdict(self, part):
         """(the paper's statement, whether it is seen here, the two values)."""
