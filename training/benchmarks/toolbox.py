@@ -86,7 +86,7 @@ class Results:
         return "accuracy with 1,000 labels; " + "; ".join(rows)
 
     def attack(self):
-        """Share told under attack, of reals and fakes alike, for each kind of labels."""
+        """Share told under attack, of reals and fakes, for each kind of labels."""
         column = adversarial_examples.GREY_LEVELS.index(GREY_LEVELS)
         shares = []
         for name in adversarial_examples.VARIANTS:
