@@ -52,7 +52,6 @@ UNTRAINED = {
     "denoising_autoencoder_fashion_mnist",
     "vq_vae_fashion_mnist",
     "gated_pixel_cnn_fashion_mnist",
-    "pixel_rnn_digits",
 }
 # base calls presets and export by the one allowed lazy import.
 LAZY = {("models/base.py", "presets"), ("models/base.py", "export")}
