@@ -1,13 +1,15 @@
 """Autoencoders, their samplers and discrete codes, served like the live models."""
 
+import keras
 import numpy as np
 import pytest
 
 from kerasgen import models
 from tests.export.helpers import Server, assert_images_equal, randomize
 
-# The TensorFlow process that writes and serves is the same on every backend.
-pytestmark = pytest.mark.eager
+# What writes and serves is the same on every backend; others start a process of
+# TensorFlow for each model.
+pytestmark = [] if keras.backend.backend() == "tensorflow" else pytest.mark.slow
 SHAPE = (8, 8, 1)
 
 

@@ -7,8 +7,9 @@ import pytest
 import kerasgen
 from tests.export.helpers import LATENT_DIM, Server, assert_images_equal, randomize
 
-# The TensorFlow process that writes and serves is the same on every backend.
-pytestmark = pytest.mark.eager
+# What writes and serves is the same on every backend; others start a process of
+# TensorFlow for each model.
+pytestmark = [] if keras.backend.backend() == "tensorflow" else pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
