@@ -69,7 +69,13 @@ def test_an_extractor_reaches_the_accuracy_of_its_card(name):
 
 
 @pytest.mark.eager
-@pytest.mark.parametrize("name", GENERATIVE)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=[] if n.endswith("_digits") else pytest.mark.slow)
+        for n in GENERATIVE
+    ],
+)
 def test_the_fid_of_a_card_is_measured_again(name):
     """On fewer samples, with a seed that the card has not seen, within its spread."""
     card = CARDS[name]

@@ -129,6 +129,7 @@ def test_precision_of_the_live_model_is_known(gan):
     assert not export._is_exact(half)
 
 
+@pytest.mark.eager
 @pytest.mark.skipif(ON_TENSORFLOW, reason="exports in process")
 class TestTensorFlowProcess:
     def test_class_in_main_is_named(self, user, ring, tmp_path, untraced, monkeypatch):

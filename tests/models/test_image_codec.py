@@ -155,6 +155,7 @@ np.savez(folder / f"read_{backend}.npz", **found)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.once
 def test_files_of_each_backend_decode_on_the_others(codec, digits, tmp_path):
     codec.save_to_preset(tmp_path / "preset", name="mine")
