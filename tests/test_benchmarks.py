@@ -28,8 +28,6 @@ UNMEASURED = {
     "generative_classifiers",
     "latent_spaces",
     "likelihood_bounds",
-    "pixel_sampling",
-    "pixel_training",
     "rate_distortion",
     "recommendation",
     "vae_vs_pythae",

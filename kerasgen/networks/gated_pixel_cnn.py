@@ -98,7 +98,7 @@ class GatedPixelCNNNetwork(PixelNetwork):
                 self.zeros(batch_size, gate.columns_left, depth)
                 for gate, depth in zip(self.gates, depths, strict=True)
             ],
-            "biases": [gate.class_biases(labels) for gate in self.gates],
+            "biases": [gate.biases(labels) for gate in self.gates],
         }
 
     def begin_row(self, state):
@@ -173,9 +173,12 @@ class _GatedLayer(keras.layers.Layer):
         self.is_first = is_first
         self.rows_above = self.columns_left = size // 2
         self.vertical = layers.Conv2D(
-            2 * filters, (size // 2 + (not is_first), size), name="vertical"
+            2 * filters,
+            (size // 2 + (not is_first), size),
+            use_bias=False,
+            name="vertical",
         )
-        self.between = layers.Dense(2 * filters, name="between")
+        self.between = layers.Dense(2 * filters, use_bias=False, name="between")
         self.horizontal = MaskedConv2D(
             2 * filters,
             (1, size),
@@ -186,7 +189,7 @@ class _GatedLayer(keras.layers.Layer):
             name="horizontal",
         )
         self.behind = MaskedDense(filters, groups, name="behind")
-        self.classes = None
+        self.classes = self.bias = None
         if num_classes is not None:
             self.classes = layers.Embedding(num_classes, 4 * filters, name="classes")
 
@@ -195,7 +198,9 @@ class _GatedLayer(keras.layers.Layer):
         self.horizontal.build(input_shape)
         self.between.build((None, 2 * self.filters))
         self.behind.build((None, self.filters))
-        if self.classes is not None:
+        if self.classes is None:
+            self.bias = self.add_weight((4 * self.filters,), "zeros", name="bias")
+        else:
             self.classes.build((None,))
         self.built = True
 
@@ -203,35 +208,43 @@ class _GatedLayer(keras.layers.Layer):
         height = vertical.shape[1]
         rows = ops.pad(vertical, ((0, 0), (self.rows_above, 0), (0, 0), (0, 0)))
         conv = self._convolve(rows)[:, :height]
-        biases = self.class_biases(labels)
-        biases = [bias[:, None, None] for bias in biases]
-        vertical = _gate(conv, biases[:1])
-        gate = _gate(self.horizontal(horizontal) + self.between(conv), biases[1:])
+        first, second = (bias[:, None, None] for bias in self.biases(labels))
+        vertical = _gate(conv + first)
+        gate = _gate(self.horizontal(horizontal) + self.between(conv) + second)
         return vertical, self._add_residual(horizontal, self.behind(gate))
 
-    def class_biases(self, labels):
-        """Biases of each sample's class: of the vertical and the horizontal gate."""
+    def biases(self, labels):
+        """Biases of the vertical and the horizontal gate, of each sample's class.
+
+        They stand for those of all convolutions before a gate, so that each map is
+        added to once.
+
+        Args:
+            labels: int (B,), or None.
+
+        Returns:
+            Pair of (B, 2 * filters); of (1, 2 * filters) without classes.
+        """
         if self.classes is None:
-            return []
-        return ops.split(self.classes(labels), 2, axis=-1)
+            both = ops.cast(self.bias, self.compute_dtype)[None]
+        else:
+            both = self.classes(labels)
+        return ops.split(both, 2, axis=-1)
 
     def run_row(self, rows, biases):
         """One row of the vertical stack: its features, and what the gate beside sees.
 
         Args:
             rows: (B, rows, W, channels) that the row's convolution covers.
-            biases: Of `class_biases`.
+            biases: Of `biases`.
         """
         conv = self._convolve(rows)[:, 0]
-        biases = [bias[:, None] for bias in biases]
-        between = self.between(conv)
-        for bias in biases[1:]:
-            between = between + bias
-        return _gate(conv, biases[:1]), between
+        first, second = (bias[:, None] for bias in biases)
+        return _gate(conv + first), self.between(conv) + second
 
     def run_pixel(self, left, center, context):
         """One pixel of the horizontal stack."""
-        gate = _gate(self.horizontal.pixel(left, center) + context, [])
+        gate = _gate(self.horizontal.pixel(left, center) + context)
         return self._add_residual(center, self.behind(gate))
 
     def _convolve(self, rows):
@@ -242,8 +255,6 @@ class _GatedLayer(keras.layers.Layer):
         return outputs if self.is_first else inputs + outputs
 
 
-def _gate(x, biases):
-    for bias in biases:
-        x = x + bias
+def _gate(x):
     tanh, sigmoid = ops.split(x, 2, axis=-1)
     return ops.tanh(tanh) * ops.sigmoid(sigmoid)

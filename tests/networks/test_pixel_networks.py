@@ -100,7 +100,7 @@ def test_no_value_sees_itself_or_a_later_one(network):
 def test_gated_pixel_cnn_sees_all_that_is_before(shape):
     """No blind spot: 2 blocks of 3x3 after 5x5 reach over these images' rows."""
     network = GatedPixelCNNNetwork(
-        shape, LEVELS, num_blocks=4, filters=12, first_kernel_size=5
+        shape, LEVELS, num_blocks=4, filters=24, first_kernel_size=5
     )
     # A ReLU may be dead at a pixel of one image.
     seen = seen_by_each_value(randomize(network), num_draws=6)
@@ -189,7 +189,7 @@ def test_levels_read_as_kinds_keep_the_order_of_pixels(name):
     shape = SHAPES[name]
     network = randomize(
         GatedPixelCNNNetwork(
-            shape, LEVELS, num_blocks=2, filters=12, first_kernel_size=5, one_hot=True
+            shape, LEVELS, num_blocks=2, filters=24, first_kernel_size=5, one_hot=True
         )
     )
     num = int(np.prod(shape))

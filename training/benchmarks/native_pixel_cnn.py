@@ -20,10 +20,8 @@ def weights_of(model):
         columns = gate.columns_left + (not gate.is_first)
         arrays |= {
             f"{i}/vertical": gate.vertical.get_weights()[0],
-            f"{i}/vertical_bias": gate.vertical.get_weights()[1],
             f"{i}/horizontal": gate.horizontal.get_weights()[0][:, :columns],
             f"{i}/between": gate.between.get_weights()[0][None, None],
-            f"{i}/between_bias": gate.between.get_weights()[1],
             f"{i}/behind": gate.behind.get_weights()[0][None, None],
             f"{i}/behind_bias": gate.behind.get_weights()[1],
             f"{i}/classes": gate.classes.get_weights()[0],
@@ -49,18 +47,21 @@ def logits(p, sizes, x, labels, f):
         tanh, sigmoid = f.split(a)
         return f.tanh(tanh) * f.sigmoid(sigmoid)
 
+    def project(a, name):
+        return f.conv(a, p[name], (0, 0, 0))
+
     def dense(a, name):
-        return f.conv(a, p[name], (0, 0, 0)) + f.per_channel(p[f"{name}_bias"])
+        return project(a, name) + f.per_channel(p[f"{name}_bias"])
 
     vertical = horizontal = x
     for i, size in enumerate(sizes):
         side = size // 2
         conv = f.conv(vertical, p[f"{i}/vertical"], (side, side, side))
-        conv = f.crop(conv + f.per_channel(p[f"{i}/vertical_bias"]), x)
+        conv = f.crop(conv, x)
         first, second = f.split(f.per_channel(f.look_up(p[f"{i}/classes"], labels)))
         vertical = gate(conv + first)
         beside = f.crop(f.conv(horizontal, p[f"{i}/horizontal"], (0, side, 0)), x)
-        hidden = gate(beside + dense(conv, f"{i}/between") + second)
+        hidden = gate(beside + project(conv, f"{i}/between") + second)
         out = dense(hidden, f"{i}/behind")
         horizontal = horizontal + out if i else out
     for i in range(2):

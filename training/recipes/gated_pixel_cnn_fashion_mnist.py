@@ -10,7 +10,7 @@ from kerasgen.models import GatedPixelCNN
 
 from .. import pixels
 
-PARAMETERS = {**pixels.PARAMETERS, "epochs": 8}
+PARAMETERS = {**pixels.PARAMETERS, "epochs": 6}
 QUICK = {**pixels.QUICK}
 
 
