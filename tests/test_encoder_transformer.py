@@ -27,6 +27,7 @@ def make_model(X=None, y=None, latent_dim=8):
     return model
 
 
+@pytest.mark.eager
 def test_a_pipeline_classifies_codes(digits):
     fit = {"epochs": 15, "verbose": 0}
     pipeline = make_pipeline(

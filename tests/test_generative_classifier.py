@@ -26,6 +26,7 @@ def vae(digits):
     return model
 
 
+@pytest.mark.eager
 def test_bayes_rule_by_hand(digits, vae):
     x = digits.images[:6]
     prior = np.arange(1.0, 11.0)

@@ -70,6 +70,7 @@ def test_the_training_script_trains_and_resumes(tmp_path):
     assert len(list((tmp_path / "runs/a/samples").iterdir())) == 2
 
 
+@pytest.mark.eager
 def test_own_networks():
     # In [-1, 1], for the VAE's Bernoulli likelihood.
     x = np.tanh(np.random.RandomState(0).randn(256, 2)).astype("float32")

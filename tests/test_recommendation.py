@@ -106,7 +106,7 @@ def test_what_was_met_is_left_out(synthetic):
         assert (np.diff(best) <= 0).all()
 
 
-@pytest.mark.eager
+@pytest.mark.slow
 def test_autorec_beats_popularity_on_synthetic_counts():
     matrix = synthetic_interactions(1500, 100, rank=6, mean_items=20, seed=0)
     presence = matrix.sign()

@@ -57,6 +57,7 @@ def load_model(name):
     return kerasgen.from_preset(name)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_an_extractor_reaches_the_accuracy_of_its_card(name):
     card = CARDS[name]

@@ -72,7 +72,7 @@ def outputs():
     return {name: (fresh[:, 0, i], fresh[:, 1, i]) for i, name in enumerate(NAMES)}
 
 
-@pytest.mark.eager
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_trained_critics_reach_the_divergence(name, outputs):
     """Within 5 % from below, on samples that they were not trained on."""
@@ -83,6 +83,7 @@ def test_trained_critics_reach_the_divergence(name, outputs):
     assert estimate.standard_error < 0.01 * expected
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", NAMES)
 def test_a_best_critic_tells_the_likelier_distribution(name, outputs):
     """T is above f'(1) where p > q."""
@@ -95,6 +96,7 @@ def test_a_best_critic_tells_the_likelier_distribution(name, outputs):
     np.testing.assert_allclose(real_accuracy + fake_accuracy, sum(best), atol=0.01)
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("name", NAMES)
 def test_the_bound_holds_for_any_critic(name):
     x = draw(100_000, seed=3)

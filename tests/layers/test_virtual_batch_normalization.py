@@ -107,6 +107,7 @@ def test_gradients_equal_finite_differences():
     np.testing.assert_allclose(gradient, expected, atol=1e-4)
 
 
+@pytest.mark.eager
 def test_samples_are_independent_given_the_reference():
     network = make_network()
     x = DRAW.standard_normal((6, 5, 3)).astype("float32")

@@ -76,6 +76,7 @@ def oracle(file, images):
 
 
 # The last layer's network holds the others': these once.
+@pytest.mark.eager
 @pytest.mark.parametrize(
     "layer", [*(pytest.param(n, marks=pytest.mark.once) for n in LAYERS[:-1]), "2048"]
 )

@@ -130,6 +130,7 @@ def test_a_vae_without_variance_is_the_autoencoder(digits):
     assert not np.allclose(runs[0][1][0], start[0])
 
 
+@pytest.mark.eager
 def test_l1_makes_codes_sparse(digits):
     shares = []
     for weight in (0.0, 3.0):

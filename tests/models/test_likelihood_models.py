@@ -130,6 +130,7 @@ def test_float16_images_lie_on_levels_to_their_precision():
         model.log_likelihood(np.clip((levels + 0.4) / 127.5 - 1, -1, 1).astype("f2"))
 
 
+@pytest.mark.eager
 def test_draws_do_not_depend_on_their_number_or_on_batches(model):
     x, mask = images(3), np.zeros(SHAPE, bool)
     mask[0] = True

@@ -225,6 +225,7 @@ def test_bad_arguments(make, arguments):
         make(**arguments)
 
 
+@pytest.mark.eager
 def test_saved_and_loaded(make, tmp_path):
     model = make(ema_decay=0.8)
     model.compile(keras.optimizers.Adam(0.02))

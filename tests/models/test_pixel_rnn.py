@@ -96,6 +96,7 @@ def test_training_lowers_the_loss_and_moves_every_weight(cell):
         assert np.abs(ops.convert_to_numpy(variable) - old).max() > 0, variable.path
 
 
+@pytest.mark.eager
 @pytest.mark.parametrize("cell", CELLS)
 def test_saved_and_loaded_model_is_equal(cell, tmp_path):
     model, _, _ = trained(cell)

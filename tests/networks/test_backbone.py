@@ -59,6 +59,7 @@ def test_frozen_backbone_trains_its_logit_alone_and_is_saved(tmp_path):
     )
 
 
+@pytest.mark.eager
 def test_feature_matching_finds_the_backbone_s_layers():
     discriminator = networks.backbone_discriminator((8, 8, 1), weights=None)
     gan = GAN(

@@ -13,7 +13,12 @@ from training.plain_bits import plain_entries
 from training.publish import render_readme
 from training.runner import train
 
-RECIPES = ["pixel_cnn_digits", "pixel_rnn_digits", "gated_pixel_cnn_fashion_mnist"]
+# The others differ from it in their networks.
+RECIPES = [
+    "gated_pixel_cnn_fashion_mnist",
+    pytest.param("pixel_cnn_digits", marks=pytest.mark.slow),
+    pytest.param("pixel_rnn_digits", marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.once
