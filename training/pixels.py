@@ -1,5 +1,8 @@
 """What the recipes of pixel models share."""
 
+import contextlib
+from dataclasses import dataclass
+
 import keras
 import numpy as np
 
@@ -40,7 +43,40 @@ QUICK = {
 }
 
 
-def pixel_run(p, builder, description, paper, is_conditional=False):
+@dataclass
+class PixelRun(CompletionRun):
+    """Trains in the precision of the recipe; what is judged and kept is float32.
+
+    make: function without arguments that returns a new model.
+    """
+
+    make: object = None
+
+    def fit(self, folder, epochs, callbacks, verbose):
+        """Trains in a run folder; returns further fields of the card."""
+        outcome = super().fit(folder, epochs, callbacks, verbose)
+        with dtype_policy("float32"):
+            model = self.make()
+        for name, network in self.model.networks.items():
+            model.networks[name].set_weights(network.get_weights())
+        self.model = model
+        return outcome
+
+
+@contextlib.contextmanager
+def dtype_policy(name):
+    """Layers that are made within compute in this precision."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(name)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def pixel_run(
+    p, builder, description, paper, is_conditional=False, precision="float32"
+):
     """The run of a pixel model.
 
     Args:
@@ -50,13 +86,15 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
         description: Of the card, before the dataset's name.
         paper: Of the card.
         is_conditional: Whether the model takes labels.
+        precision: Dtype policy of the training.
 
     Returns:
-        `CompletionRun`.
+        `PixelRun`.
     """
     data, validation = (load_levels(p, p[k]) for k in ("split", "validation_split"))
     test = load_levels(p, "test")
-    model = builder(data)
+    with dtype_policy(precision):
+        model = builder(data)
     model.compile(
         keras.optimizers.Adam(
             keras.optimizers.schedules.CosineDecay(
@@ -89,7 +127,7 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
             **scores.measure(model),
         }
 
-    return CompletionRun(
+    return PixelRun(
         model=model,
         data=data,
         score="val_bits_per_dim",
@@ -106,4 +144,5 @@ def pixel_run(p, builder, description, paper, is_conditional=False):
         fit_arguments={"validation_data": validation},
         test_images=test.images,
         test_labels=labels,
+        make=lambda: builder(data),
     )
