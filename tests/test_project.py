@@ -18,7 +18,16 @@ PACKAGE = ROOT / "kerasgen"
 # Lower never imports higher.
 LAYERS = [
     {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
-    {"backend", "random", "datasets", "metrics", "plot", "divergences"},
+    {
+        "backend",
+        "random",
+        "replicas",
+        "distribution",
+        "datasets",
+        "metrics",
+        "plot",
+        "divergences",
+    },
     {
         "losses",
         "penalties",
