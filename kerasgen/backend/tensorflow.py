@@ -155,7 +155,7 @@ def compiled(fn, model):
 
 def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
-    return np.asarray(variable.value)
+    return variable.numpy()
 
 
 def sync(model):

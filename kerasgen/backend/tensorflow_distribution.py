@@ -11,6 +11,11 @@ import os
 import tensorflow as tf
 
 
+class _Started:
+    # Not `tf.distribute.get_strategy()`, which threads that read data do not see.
+    strategy = None
+
+
 def start(num_devices):
     """Sets the strategy, under which models are built from now on.
 
@@ -25,7 +30,7 @@ def start(num_devices):
         strategy = tf.distribute.MultiWorkerMirroredStrategy()
         own = strategy.num_replicas_in_sync // num_workers(strategy)
         _check(num_devices, own, own)
-        tf.distribute.experimental_set_strategy(strategy)
+        _set(strategy)
         return
     kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
     if kind == "CPU" and num_devices is not None:
@@ -34,7 +39,12 @@ def start(num_devices):
     _check(num_devices, 1, len(devices))
     devices = devices[:num_devices]
     if len(devices) > 1:
-        tf.distribute.experimental_set_strategy(tf.distribute.MirroredStrategy(devices))
+        _set(tf.distribute.MirroredStrategy(devices))
+
+
+def _set(strategy):
+    tf.distribute.experimental_set_strategy(strategy)
+    _Started.strategy = strategy
 
 
 def _check(num_devices, fewest, most):
@@ -67,19 +77,20 @@ def num_workers(strategy):
 
 def num_devices():
     """Devices that share a batch, of all processes."""
-    return tf.distribute.get_strategy().num_replicas_in_sync
+    strategy = _Started.strategy
+    return 1 if strategy is None else strategy.num_replicas_in_sync
 
 
 def num_processes():
     """Processes that train one model."""
-    return num_workers(tf.distribute.get_strategy())
+    return 1 if _Started.strategy is None else num_workers(_Started.strategy)
 
 
 def process_index():
     """Number of this process."""
     if num_processes() == 1:
         return 0
-    resolver = tf.distribute.get_strategy().cluster_resolver
+    resolver = _Started.strategy.cluster_resolver
     # A chief comes before the workers.
     has_chief = "chief" in resolver.cluster_spec().as_dict()
     return resolver.task_id + (has_chief and resolver.task_type != "chief")
@@ -192,7 +203,7 @@ def process_sum(value):
     """Sum of an integer over the processes; waits for all of them."""
     if num_processes() == 1:
         return value
-    strategy = tf.distribute.get_strategy()
+    strategy = _Started.strategy
     local = tf.constant(value, tf.int32)
     per_replica = strategy.run(lambda: local)
     replicas = strategy.num_replicas_in_sync // num_processes()
