@@ -72,11 +72,15 @@ def gather(x):
     """
     if backend.distribution.replica_count() == 1:
         return x, 0
-    everyone, copies = _concatenate(x), _copies.get()
-    own = ops.shape(x)[0]
-    is_shared = ops.cast(ops.equal(copies, 1), "int32")
-    first = backend.distribution.replica_index() * own * is_shared
-    return everyone[: ops.shape(everyone)[0] // copies], first
+    own, copies = ops.shape(x)[0], _copies.get()
+    is_shared = ops.equal(copies, 1)
+    repeated = ops.tile(
+        x, (backend.distribution.replica_count(), *(1,) * (len(x.shape) - 1))
+    )
+    # Of a rest that each replica has whole, its own copy: gradients stay its own, too.
+    everyone = ops.where(is_shared, _concatenate(x), repeated)
+    first = backend.distribution.replica_index() * own * ops.cast(is_shared, "int32")
+    return everyone[: own * backend.distribution.replica_count() // copies], first
 
 
 def own_rows(everyone, first, size):

@@ -176,9 +176,7 @@ def to_stream(batches, signature, unit):
     if distribution.num_devices() == 1:
         return _dataset(batches, signature)
     return tf.distribute.get_strategy().distribute_datasets_from_function(
-        lambda context: _dataset(
-            lambda: distribution.parts(batches(), unit), signature
-        )
+        lambda context: _dataset(lambda: distribution.parts(batches(), unit), signature)
     )
 
 

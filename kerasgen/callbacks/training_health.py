@@ -46,8 +46,7 @@ class TrainingHealth(keras.callbacks.Callback):
         value_range: As in `fit`, of `real` and `held_out`.
         batch_size: Samples that the discriminator judges at once; None for what one
             of its updates sees. Layers that compare the samples of a batch, such as
-            `MinibatchDiscrimination`, say other things of other sizes: where several
-            devices share a batch on TensorFlow or PyTorch, give the size of one's part.
+            `MinibatchDiscrimination`, say other things of other sizes.
         member: Number of the GAN to watch in a `ModeEnsembleGAN`, whose mode's
             samples `real` and `held_out` are, without labels; its measures are logged
             with this number behind, and a run folder is for one member. None for a

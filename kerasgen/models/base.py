@@ -151,7 +151,9 @@ class GenerativeModel(PlayerTraining):
             feeds = [feed] if validation_data is None else [feed, validation_data]
             self.after_fit.enter_context(raise_data_errors(*feeds))
             self.feed = feed
-            backend.distribution.share_state([*self.variables, *self.optimizer.variables])
+            backend.distribution.share_state(
+                [*self.variables, *self.optimizer.variables]
+            )
             own_callbacks = distribution.callbacks_of_this_process(callbacks or [])
             return super().fit(
                 feed,
