@@ -147,6 +147,18 @@ def on_first_process(write):
     return result
 
 
+def first_process_says(answer):
+    """What the first process answers, so that all do the same.
+
+    Args:
+        answer: bool, this process's own.
+
+    Returns:
+        bool.
+    """
+    return bool(backend.distribution.process_sum(int(answer and is_first_process())))
+
+
 def callbacks_of_this_process(callbacks):
     """Callbacks without those of Keras that only the first process may run.
 

@@ -53,6 +53,7 @@ LAYERS = [
         "recommendation",
     },
     {"cli"},
+    {"__main__"},
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {

@@ -2,7 +2,6 @@
 
 import functools
 
-import numpy as np
 import tensorflow as tf
 
 from kerasgen.backend import tensorflow_distribution as distribution

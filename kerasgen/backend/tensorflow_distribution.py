@@ -25,6 +25,9 @@ def start(num_devices):
     Raises:
         ValueError: There are fewer.
     """
+    if _Started.strategy is not None:
+        _check(num_devices, *[_Started.strategy.num_replicas_in_sync] * 2)
+        return
     cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
     if sum(map(len, cluster.values())) > 1:
         strategy = tf.distribute.MultiWorkerMirroredStrategy()

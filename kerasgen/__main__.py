@@ -1,0 +1,5 @@
+"""`python -m kerasgen`: the command line."""
+
+from kerasgen.cli import main
+
+main()
