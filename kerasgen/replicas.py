@@ -156,4 +156,5 @@ def _concatenate(x):
     is_own = ops.reshape(is_own, (count, *(1,) * len(x.shape)))
     # Others' places are 0, so that the sum over the replicas is each one's own.
     spread = ops.where(is_own, x[None], ops.zeros_like(x[None]))
-    return ops.reshape(backend.distribution.replica_sum(spread), (-1, *x.shape[1:]))
+    total = backend.distribution.replica_sum(spread)
+    return ops.reshape(total, (count * ops.shape(x)[0], *ops.shape(x)[1:]))

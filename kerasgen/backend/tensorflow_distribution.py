@@ -121,10 +121,12 @@ def average(structure):
     Returns:
         The same structure.
     """
-    if replica_count() == 1:
+    count = replica_count()
+    if count == 1:
         return structure
-    tensors = [tf.convert_to_tensor(t) for t in tf.nest.flatten(structure)]
-    means = tf.distribute.get_replica_context().all_reduce("MEAN", tensors)
+    # Divided first: a sum of scaled gradients may overflow where their mean does not.
+    tensors = [tf.convert_to_tensor(t) / count for t in tf.nest.flatten(structure)]
+    means = tf.distribute.get_replica_context().all_reduce("SUM", tensors)
     return tf.nest.pack_sequence_as(structure, means)
 
 

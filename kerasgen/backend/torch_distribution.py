@@ -95,11 +95,12 @@ def average(structure):
     means = [None] * len(tensors)
     sent = []
     for bucket in _buckets(tensors):
-        flat = torch.cat([tensors[i].reshape(-1) for i in bucket])
+        # Divided first: a sum of scaled gradients may overflow where their mean does not.
+        flat = torch.cat([tensors[i].reshape(-1) for i in bucket]) / count
         sent.append((bucket, flat, distributed.all_reduce(flat, async_op=True)))
     for bucket, flat, work in sent:
         work.wait()
-        pieces = (flat / count).split([tensors[i].numel() for i in bucket])
+        pieces = flat.split([tensors[i].numel() for i in bucket])
         for i, piece in zip(bucket, pieces, strict=True):
             means[i] = piece.reshape(tensors[i].shape)
     return keras.tree.pack_sequence_as(structure, means)

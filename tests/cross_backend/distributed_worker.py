@@ -23,6 +23,14 @@ from kerasgen.callbacks import BestWeights, Checkpoint, SampleGrid
 EPOCHS = 2
 
 
+class MeanGradient(cases.GivenGradients):
+    """The mean of x is its gradient."""
+
+    def training_step(self, batch, noise):
+        loss = lambda: {"loss": ops.mean(self.linear(batch.x))}  # noqa: E731
+        self.update("linear", loss, batch)
+
+
 class SpoiledGradient(cases.GivenGradients):
     """Its gradient is NaN in the second step, for row 5 alone; its loss is finite."""
 
@@ -89,14 +97,14 @@ def drop_rest(results, folder):
 def without_rest(results, folder):
     """What `drop_rest` should give."""
     model = _compiled("dense_vae")
-    model.fit(cases.images(20), batch_size=8, shuffle=False, verbose=0)
+    model.fit(cases.images(21)[:20], batch_size=8, shuffle=False, verbose=0)
     _put(results, "drop_rest", state_of(model))
 
 
 def refuse(results, folder):
     """Batches that two devices cannot share, before anything is compiled."""
     model = _compiled("dense_vae")
-    batches = [cases.images(7)]
+    batches = iter([cases.images(7)])
     attempts = {
         "fit": lambda: model.fit(cases.images(14), batch_size=7, verbose=0),
         "stream": lambda: model.fit(batches, verbose=0),
@@ -127,12 +135,16 @@ def spoil(results, folder):
 
 
 def scale(results, folder):
-    """Loss scales go down and up together, clipping is of the whole gradient."""
-    model = _compiled("dense_vae")
-    inner = keras.optimizers.SGD(1e-4, clipnorm=1.0)
+    """Two steps overflow, and what is clipped is the whole batch's gradient."""
+    model = MeanGradient(6, seed=0)
+    model.linear.set_weights([np.linspace(1, 2, 6)[:, None].astype("float32")])
+    inner = keras.optimizers.SGD(0.1, clipnorm=1.0)
     scaled = keras.optimizers.LossScaleOptimizer(inner, initial_scale=2.0**126)
-    model.compile(scaled)
-    model.fit(cases.images(32), batch_size=8, shuffle=False, verbose=0)
+    model.compile_players({"linear": scaled})
+    x = np.random.default_rng(2).uniform(8.0, 16.0, (40, 6)).astype("float32")
+    # Halves of a batch that alone would be clipped by other factors.
+    x[np.arange(40) % 8 < 4] *= np.linspace(1.0, 0.8, 6, dtype="float32")
+    model.fit(x, batch_size=8, shuffle=False, verbose=0)
     _put(results, "scale", state_of(model))
 
 
@@ -146,9 +158,9 @@ def one_batch(results, folder):
 
 
 def _fit_saved(folder, *callbacks):
-    model = _compiled("comparing_gan")
+    model = _compiled("dense_vae")
     model.fit(
-        cases.images(64),
+        cases.images(32),
         batch_size=8,
         epochs=EPOCHS,
         shuffle=True,
@@ -173,7 +185,7 @@ def resume(results, folder):
 
 def load(results, folder):
     """Reads the newest checkpoint of `folder/start`."""
-    model = _compiled("comparing_gan")
+    model = _compiled("dense_vae")
     kerasgen.checkpoint.CheckpointFolder(folder / "start" / "checkpoints").load(model)
     _put(results, "load", state_of(model))
 

@@ -27,10 +27,11 @@ ACTIONS = ("rest", "drop_rest", "refuse", "spoil", "scale", "one_batch")
 CASES = {
     # PyTorch compiles nothing: all cases take a few seconds.
     "torch": ("dense_vae", "comparing_gan", "dcgan", "wgan_gp", "gated_pixel_cnn"),
-    "jax": ("dense_vae", "comparing_gan"),
-    "tensorflow": ("dense_vae", "comparing_gan"),
+    "jax": ("dense_vae",),
+    "tensorflow": ("dense_vae",),
 }[BACKEND]
-SLOW_CASES = ("dcgan", "wgan_gp", "sngan", "gated_pixel_cnn", "options_gan", "vq_vae")
+SLOW_CASES = ("comparing_gan", "dcgan", "wgan_gp", "sngan", "gated_pixel_cnn")
+SLOW_CASES += ("options_gan", "mode_ensemble", "vq_vae")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
 
 
@@ -133,6 +134,7 @@ def runs(tmp_path_factory):
         (*CASES, "rest", "without_rest", "scale", "one_batch", "interrupt"), folder
     )
     shutil.move(folder / "interrupted", folder / "start")
+    one |= distributed_worker.act(("load",), folder)
     names = (*CASES, *ACTIONS, "load", "interrupt", "resume", "write")
     return folder, one, run_devices(2, folder / "two", folder, names)
 
@@ -161,14 +163,15 @@ def test_processes_hold_equal_weights(runs):
     first, *others = runs[2]
     assert len(others) == (BACKEND == "torch")
     for other in others:
-        for key, value in part(first, "comparing_gan/last").items():
+        for key, value in part(first, "rest").items():
             np.testing.assert_array_equal(value, other[key])
 
 
 def test_the_loss_scale_fell_and_the_training_went_on(runs):
     _, one, _ = runs
-    scales = [v for v in part(one, "scale").values() if v.shape == () and v > 2.0**100]
-    assert scales and max(scales) < 2.0**126
+    scales = [float(v) for v in part(one, "scale").values() if v.shape == ()]
+    assert max(scales) == 2.0**124
+    assert 3 in scales  # of five steps
 
 
 def test_a_batch_that_cannot_be_split_is_refused(runs):
@@ -211,16 +214,14 @@ def test_a_run_of_one_device_goes_on_with_two(runs, whole_run):
 
 def test_a_run_of_two_devices_goes_on_with_one(runs, whole_run, tmp_path):
     shutil.copytree(runs[0] / "interrupted", tmp_path / "start")
-    assert CheckpointFolder(tmp_path / "start" / "checkpoints").steps()[-1] == 4
+    assert CheckpointFolder(tmp_path / "start" / "checkpoints").steps()[-1] == 3
     results = {}
     distributed_worker.resume(results, tmp_path)
     compare(part(whole_run, "resume"), part(results, "resume"))
 
 
 def test_what_two_devices_read_is_what_one_wrote(runs):
-    folder, _, processes = runs
-    results = {}
-    distributed_worker.load(results, folder)
+    _, one, processes = runs
     for process in processes:
-        for key, value in part(results, "load").items():
+        for key, value in part(one, "load").items():
             np.testing.assert_array_equal(value, process[key])
