@@ -124,7 +124,7 @@ def average(structure):
     count = replica_count()
     if count == 1:
         return structure
-    # Divided first: a sum of scaled gradients may overflow where their mean does not.
+    # Divided first: a sum of scaled gradients may overflow where a mean does not.
     tensors = [tf.convert_to_tensor(t) / count for t in tf.nest.flatten(structure)]
     means = tf.distribute.get_replica_context().all_reduce("SUM", tensors)
     return tf.nest.pack_sequence_as(structure, means)

@@ -95,7 +95,7 @@ def average(structure):
     means = [None] * len(tensors)
     sent = []
     for bucket in _buckets(tensors):
-        # Divided first: a sum of scaled gradients may overflow where their mean does not.
+        # Divided first: a sum of scaled gradients may overflow where a mean does not.
         flat = torch.cat([tensors[i].reshape(-1) for i in bucket]) / count
         sent.append((bucket, flat, distributed.all_reduce(flat, async_op=True)))
     for bucket, flat, work in sent:

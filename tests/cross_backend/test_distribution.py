@@ -116,14 +116,22 @@ def run_hosts(out, folder, names):
 def compare(one, many):
     """Gradients to 1e-5 of the tensor's largest, all else to 1e-5 absolutely."""
     assert len(one) > 1
-    for key, expected in one.items():
-        found = many[key]
-        assert found.shape == expected.shape, key
-        is_relative = "/gradient/" in key or "logs/" in key
-        scale = np.abs(expected).max(initial=0.0) if is_relative else 1.0
-        error = np.abs(found.astype("float64") - expected).max(initial=0.0)
-        tolerance = 1 if "/images/" in key else 1e-5 * scale
-        assert error <= tolerance, (key, error, scale)
+    for kind in {_kind(key): None for key in one}:
+        pairs = (
+            [(k, v) for k, v in r.items() if _kind(k) == kind] for r in (one, many)
+        )
+        # In order, since names differ by Keras's counters.
+        for (key, expected), (_, found) in zip(*pairs, strict=True):
+            assert found.shape == expected.shape, key
+            is_relative = "/gradient/" in key or "logs/" in key
+            scale = np.abs(expected).max(initial=0.0) if is_relative else 1.0
+            error = np.abs(found.astype("float64") - expected).max(initial=0.0)
+            tolerance = 1 if "/images/" in key else 1e-5 * scale
+            assert error <= tolerance, (key, error, scale)
+
+
+def _kind(key):
+    return tuple(key.split("/")[:2])
 
 
 @pytest.fixture(scope="module")
@@ -225,3 +233,60 @@ def test_what_two_devices_read_is_what_one_wrote(runs):
     for process in processes:
         for key, value in part(one, "load").items():
             np.testing.assert_array_equal(value, process[key])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW_CASES)
+def test_two_devices_train_as_one_slowly(name, tmp_path):
+    one = distributed_worker.act((name,), tmp_path)
+    for process in run_devices(2, tmp_path / "two", tmp_path, (name,)):
+        compare(one, process)
+
+
+@pytest.mark.slow
+def test_two_hosts_train_as_one_device(tmp_path):
+    names = ("dense_vae", "dcgan", "interrupt")
+    one = distributed_worker.act(names, tmp_path / "one")
+    more = ("rest", "refuse", "spoil", "write")
+    one |= distributed_worker.act(more[:1], tmp_path)
+    processes = run_hosts(tmp_path / "two", tmp_path, (*names, *more))
+    assert len(processes) == 2
+    for process in processes:
+        assert process["devices"] == 2
+        compare(one, process)
+        assert str(process["refuse/fit"]).endswith("batches of 7 samples")
+        assert "the gradient of the linear" in str(process["spoil/error"])
+    numbers = [int(process["write/number"]) for process in processes]
+    assert numbers[0] >= 6 and numbers[1] == 0
+    steps = CheckpointFolder(tmp_path / "interrupted" / "checkpoints").steps()
+    assert steps == [2, 3]
+
+
+@pytest.mark.slow
+def test_a_run_of_four_devices_goes_on_with_two_and_one(whole_run, tmp_path):
+    run_devices(4, tmp_path / "four", tmp_path, ("interrupt",))
+    for folder in ("two", "one"):
+        shutil.copytree(tmp_path / "interrupted", tmp_path / folder / "start")
+    results = {}
+    distributed_worker.resume(results, tmp_path / "one")
+    found = run_devices(2, tmp_path / "results", tmp_path / "two", ("resume",))
+    for result in (results, *found):
+        compare(part(whole_run, "resume"), part(result, "resume"))
+
+
+@pytest.mark.slow
+def test_other_backends_read_what_two_devices_wrote(tmp_path):
+    run_devices(2, tmp_path / "two", tmp_path, ("interrupt",))
+    shutil.move(tmp_path / "interrupted", tmp_path / "start")
+    step = max((tmp_path / "start" / "checkpoints").glob("step-*"))
+    with np.load(step / "state.npz") as archive:
+        written = [archive[str(i)] for i in range(len(archive))]
+    for other in {"tensorflow", "jax", "torch"} - {BACKEND}:
+        arguments = (tmp_path / other, 1, tmp_path, "load")
+        finish([start((sys.executable,), arguments, KERAS_BACKEND=other)])
+        (found,) = read(tmp_path / other)
+        state = [*part(found, "load").values()]
+        assert len(state) > 20
+        # After the state come the trackers of the logs.
+        for a, b in zip(state, written, strict=False):
+            np.testing.assert_array_equal(a, b)
