@@ -200,9 +200,15 @@ class CheckpointFolder:
                 run; the model is as it was.
         """
         steps = self.steps()
+        newest = steps[-1] if steps else 0
+        if not distribution.is_equal_everywhere(newest):
+            raise CheckpointError(
+                "Expected one checkpoint folder that all processes read. Received: "
+                f"{self.path} with step {newest} as the newest, and another elsewhere"
+            )
         if not steps:
             return None
-        folder = self._folder(steps[-1] if step is None else step)
+        folder = self._folder(newest if step is None else step)
         manifest = _read_manifest(folder)
         # Keras may write other configs in another version.
         if settings is not None and manifest["keras"] == keras.__version__:

@@ -159,6 +159,20 @@ def first_process_says(answer):
     return bool(backend.distribution.process_sum(int(answer and is_first_process())))
 
 
+def is_equal_everywhere(number):
+    """Whether all processes have the same number.
+
+    Args:
+        number: Integer >= 0, this process's own.
+
+    Returns:
+        bool, the same on all.
+    """
+    total = backend.distribution.process_sum(number)
+    differs = total != number * num_processes()
+    return backend.distribution.process_sum(int(differs)) == 0
+
+
 def callbacks_of_this_process(callbacks):
     """Callbacks without those of Keras that only the first process may run.
 
