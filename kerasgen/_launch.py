@@ -6,6 +6,7 @@ imports Keras. So the command's `--backend` is read here, ahead of everything el
 
 import importlib.util
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -40,3 +41,24 @@ def apply_backend_option(argv=None):
             f"Received: {backend}\n"
         )
         sys.exit(2)
+
+
+def launch_processes(num_devices):
+    """Starts this command once for each device, where PyTorch needs it, and exits.
+
+    The processes that PyTorch's launcher has started come back from here, as do
+    commands on other backends, whose one process has several devices.
+
+    Args:
+        num_devices: Integer >= 1.
+    """
+    import keras
+
+    is_torch = keras.backend.backend() == "torch"
+    if not is_torch or num_devices == 1 or "LOCAL_WORLD_SIZE" in os.environ:
+        return
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command = ["--nproc-per-node", str(num_devices), "-m", "kerasgen", *sys.argv[1:]]
+    # Unless told, the launcher gives each process one thread, and says so.
+    environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": "torch"}
+    sys.exit(subprocess.run([*launcher, *command], env=environment).returncode)

@@ -19,6 +19,7 @@ import filelock
 import keras
 import numpy as np
 
+from kerasgen import distribution
 from kerasgen.arguments import check_positive_integer
 from kerasgen.files import (
     TEMPORARY_PREFIX,
@@ -67,12 +68,17 @@ class CheckpointFolder:
         self._lock = None
 
     def open(self):
-        """Takes the folder for this process and clears what a kill left behind.
+        """Takes the folder for this run and clears what a kill left behind.
 
         Raises:
             CheckpointError: Another run holds the folder.
             OSError: The folder cannot be created or written.
+            RuntimeError: One of these happened in the first process of a run of many,
+                which alone opens and writes the folder.
         """
+        distribution.on_first_process(self._open)
+
+    def _open(self):
         if self.path.exists() and not self.path.is_dir():
             raise NotADirectoryError(
                 f"Expected a folder for checkpoints. Received: the file {self.path}"
@@ -133,6 +139,8 @@ class CheckpointFolder:
 
         Raises:
             OSError: It could not be written; older checkpoints are intact.
+            RuntimeError: That happened in the first process, which alone writes; all
+                processes of a run call this together.
         """
         variables = _state_of(model)
         buffer = io.BytesIO()
@@ -149,6 +157,10 @@ class CheckpointFolder:
             "settings": settings,
         }
         target = self._folder(position["step"])
+        distribution.on_first_process(lambda: self._write(target, state, manifest))
+        return target
+
+    def _write(self, target, state, manifest):
         temporary = temporary_path(self.path)
         try:
             temporary.mkdir(parents=True)
@@ -168,10 +180,9 @@ class CheckpointFolder:
                 str(target),
             ) from error
         steps = self.steps()
-        older = [step for step in steps if step <= position["step"]]
+        older = [step for step in steps if step <= manifest["position"]["step"]]
         for step in (*steps[len(older) :], *older[: -self.keep]):
             self._remove(self._folder(step))
-        return target
 
     def load(self, model, step=None, settings=None):
         """Reads a checkpoint into the model, whole or not at all.
@@ -189,9 +200,15 @@ class CheckpointFolder:
                 run; the model is as it was.
         """
         steps = self.steps()
+        newest = steps[-1] if steps else 0
+        if not distribution.is_equal_everywhere(newest):
+            raise CheckpointError(
+                "Expected one checkpoint folder that all processes read. Received: "
+                f"{self.path} with step {newest} as the newest, and another elsewhere"
+            )
         if not steps:
             return None
-        folder = self._folder(steps[-1] if step is None else step)
+        folder = self._folder(newest if step is None else step)
         manifest = _read_manifest(folder)
         # Keras may write other configs in another version.
         if settings is not None and manifest["keras"] == keras.__version__:

@@ -11,7 +11,7 @@ import typer.exceptions
 from rich.console import Console
 from rich.table import Table
 
-from kerasgen import _launch, plot, presets
+from kerasgen import _launch, distribution, plot, presets
 from kerasgen import evaluation as evaluation_module
 from kerasgen.checkpoint import CheckpointError
 from kerasgen.export_process import ExportError
@@ -137,6 +137,12 @@ def train(
     quick: Annotated[
         bool, typer.Option("--quick", help="The recipe's small configuration.")
     ] = False,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Devices of this host that share each batch; one by default."
+        ),
+    ] = None,
     backend: Backend = None,
 ):
     """Train a recipe, or go on with an unfinished run in the same folder."""
@@ -144,8 +150,15 @@ def train(
     if epochs is not None:
         overrides.append(f"epochs={epochs}")
     folder = Path("runs") / recipe if out is None else out
+    recipes = import_training("recipe")
+    # One line of error, not one from each process.
+    recipes.resolve_parameters(recipes.load_recipe(recipe), overrides, quick)
+    if devices is not None:
+        _launch.launch_processes(devices)
+        distribution.data_parallel(devices)
     preset = import_training("runner").train(recipe, folder, overrides, quick)
-    typer.echo(preset)
+    if distribution.is_first_process():
+        typer.echo(preset)
 
 
 @app.command(
@@ -260,5 +273,6 @@ def main():
         message = error.format_message()
     except USER_ERRORS as error:
         message = str(error)
-    typer.echo(f"kerasgen: {' '.join(message.split())}", err=True)
+    if distribution.is_first_process():
+        typer.echo(f"kerasgen: {' '.join(message.split())}", err=True)
     sys.exit(2)

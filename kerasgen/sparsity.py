@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import check_non_negative, check_open_unit
 from kerasgen.losses.discriminator_head import output_range
 
@@ -96,7 +97,8 @@ class KLSparsity(Sparsity):
             )
 
     def __call__(self, z):
-        mean = ops.clip(ops.mean(z, axis=0), 1e-6, 1.0 - 1e-6)
+        mean = replicas.mean(ops.mean(z, axis=0))
+        mean = ops.clip(mean, 1e-6, 1.0 - 1e-6)
         p = self.target
         kl = p * ops.log(p / mean) + (1.0 - p) * ops.log((1.0 - p) / (1.0 - mean))
         return self.weight * ops.sum(kl)

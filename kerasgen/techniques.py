@@ -12,6 +12,7 @@ they are defined for; and `discriminator_terms` and
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import check_boolean, check_non_negative
 from kerasgen.losses import pulling_away
 
@@ -43,7 +44,7 @@ class Technique:
 class FeatureMatching(Technique):
     """The generator matches mean features of real samples, at a discriminator layer.
 
-    `weight * |E f(x) - E f(G(z))|^2`, means over the batch (of one replica), the norm
+    `weight * |E f(x) - E f(G(z))|^2`, means over the batch of all devices, the norm
     over all values of the layer's output; of several layers, the sum.
 
     Args:
@@ -90,7 +91,7 @@ class FeatureMatching(Technique):
 class PullingAway(Technique):
     """Keeps the features of fake samples apart, for the generator of an EBGAN.
 
-    The pairs are those of the batch (of one replica).
+    The pairs are those of the batch of all devices.
 
     Args:
         layer: Name of a layer of the discriminator: the code of an autoencoder.
@@ -170,7 +171,8 @@ def _check_layer_names(layer):
 
 
 def _squared_distance_of_means(real, fake):
-    difference = ops.stop_gradient(ops.mean(real, axis=0)) - ops.mean(fake, axis=0)
+    real, fake = (replicas.mean(ops.mean(side, axis=0)) for side in (real, fake))
+    difference = ops.stop_gradient(real) - fake
     return ops.sum(ops.square(difference))
 
 

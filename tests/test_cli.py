@@ -1,11 +1,13 @@
 """The command line: what it prints, and one line with exit code 2 on bad input."""
 
+import csv
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import pytest
@@ -14,6 +16,7 @@ from kerasgen import cli, presets
 from kerasgen.export_process import ExportError
 
 BACKEND = keras.backend.backend()
+ROOT = Path(__file__).resolve().parent.parent
 MAIN = "import sys; sys.argv[0] = 'kerasgen'; import kerasgen.cli; kerasgen.cli.main()"
 
 
@@ -69,6 +72,23 @@ def test_generate_writes_a_picture(run, tmp_path):
         code, _, err = run(*arguments, str(tmp_path / name))
         assert code == 0, err
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+@pytest.mark.slow
+def test_devices_share_the_batches_of_a_recipe(tmp_path):
+    command = ("train", "vae_digits", "--quick", "--devices", "2", "--out", "run")
+    result = run_process(*command, cwd=tmp_path, PYTHONPATH=str(ROOT))
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert result.stdout.strip().splitlines()[-1] == "run/preset"
+    card = json.loads((tmp_path / "run" / "preset" / "card.json").read_text())
+    assert "--devices 2" in card["recipe"]
+    with open(tmp_path / "run" / "metrics.csv", newline="") as file:
+        assert len([*csv.DictReader(file)]) == card["parameters"]["epochs"]
+
+
+def test_a_number_of_devices_is_positive(run):
+    code, _, err = run("train", "vae_digits", "--devices", "0")
+    assert code == 2 and "greater than or equal to 1" in err
 
 
 @pytest.mark.once

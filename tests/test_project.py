@@ -18,7 +18,16 @@ PACKAGE = ROOT / "kerasgen"
 # Lower never imports higher.
 LAYERS = [
     {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
-    {"backend", "random", "datasets", "metrics", "plot", "divergences"},
+    {
+        "backend",
+        "random",
+        "replicas",
+        "distribution",
+        "datasets",
+        "metrics",
+        "plot",
+        "divergences",
+    },
     {
         "losses",
         "penalties",
@@ -44,6 +53,7 @@ LAYERS = [
         "recommendation",
     },
     {"cli"},
+    {"__main__"},
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {

@@ -17,7 +17,7 @@ from .recipe import load_recipe, override_of, resolve_parameters
 CHECKOUT = Path(__file__).resolve().parent.parent
 
 
-def training_command(name, parameters, backend, quick=False):
+def training_command(name, parameters, backend, quick=False, num_devices=1):
     """The command that trains a recipe with these parameters.
 
     Args:
@@ -25,6 +25,7 @@ def training_command(name, parameters, backend, quick=False):
         parameters: Dict, as `resolve_parameters` returns it.
         backend: "tensorflow", "jax" or "torch".
         quick: Whether the small configuration is meant.
+        num_devices: Devices of one host.
 
     Returns:
         A line for the shell, with `--set` for each value that is not the recipe's own.
@@ -32,6 +33,7 @@ def training_command(name, parameters, backend, quick=False):
     own = resolve_parameters(load_recipe(name), (), quick)
     words = ["kerasgen", "train", name, "--backend", backend]
     words += ["--quick"] if quick else []
+    words += ["--devices", str(num_devices)] if num_devices > 1 else []
     for key, value in parameters.items():
         if value != own[key]:
             words += ["--set", override_of(key, value)]

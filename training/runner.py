@@ -8,10 +8,13 @@ state.npz in place of the last four.
 """
 
 import json
+import tempfile
 import time
+from pathlib import Path
 
 import keras
 
+from kerasgen import distribution
 from kerasgen.files import check_folder_path, read_json, write_atomically
 from kerasgen.presets import save_to_preset
 
@@ -41,7 +44,8 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
         Path of the preset folder, `folder/preset`.
 
     Raises:
-        ValueError: Unknown recipe or value, or a folder with a run of others.
+        ValueError: Unknown recipe or value, a folder with a run of others, or a recipe
+            that one device trains, where there are several.
         OSError: The folder cannot be written.
     """
     folder = check_folder_path(folder)
@@ -51,28 +55,46 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
     _check_folder(folder, resolved)
     keras.utils.set_random_seed(parameters["seed"])
     run = recipe.build(parameters)
+    if distribution.num_devices() > 1 and not run.shares_batches:
+        raise ValueError(
+            f"Expected one device for {name}, whose training does not share batches. "
+            f"Received: {distribution.num_devices()} devices"
+        )
     clock = _Clock(folder / "seconds.json")
     # Now: a checkout may change while a model trains.
     environment = describe_environment()
-    folder.mkdir(parents=True, exist_ok=True)
-    content = (json.dumps(resolved, indent=1) + "\n").encode()
-    write_atomically(folder / "recipe.json", content)
-    log = MetricsLog(folder / "metrics.csv")
-    outcome = run.fit(folder, parameters["epochs"], [clock, log], verbose)
+    distribution.on_first_process(lambda: _begin(folder, resolved))
+    own = [clock, MetricsLog(folder / "metrics.csv")]
+    outcome = run.fit(folder, parameters["epochs"], own, verbose)
     card = {
         "name": name,
         **run.card,
         **run.judge(),
         **outcome,
-        "recipe": training_command(name, parameters, environment["backend"], quick),
+        "recipe": training_command(
+            name,
+            parameters,
+            environment["backend"],
+            quick,
+            distribution.num_devices(),
+        ),
         "parameters": parameters,
         **environment,
         "training_seconds": round(clock.seconds),
         "pictures": run.captions,
     }
-    preset = save_to_preset(run.model, folder / "preset", **card)
-    run.save_pictures(preset)
+    preset = folder / "preset"
+    distribution.on_first_process(lambda: save_to_preset(run.model, preset, **card))
+    with tempfile.TemporaryDirectory() as spare:
+        # All processes draw samples together.
+        run.save_pictures(preset if distribution.is_first_process() else Path(spare))
     return preset
+
+
+def _begin(folder, resolved):
+    folder.mkdir(parents=True, exist_ok=True)
+    content = (json.dumps(resolved, indent=1) + "\n").encode()
+    write_atomically(folder / "recipe.json", content)
 
 
 def _check_folder(folder, resolved):
@@ -104,4 +126,5 @@ class _Clock(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self.seconds += time.monotonic() - self._start
-        write_atomically(self.file, json.dumps(self.seconds).encode())
+        seconds = json.dumps(self.seconds).encode()
+        distribution.on_first_process(lambda: write_atomically(self.file, seconds))

@@ -37,6 +37,11 @@ class GenerativeRun:
     resumes: bool = True
 
     @property
+    def shares_batches(self):
+        """Whether several devices can train the model; EM has no batches."""
+        return self.resumes
+
+    @property
     def captions(self):
         """What `save_pictures` writes: dict of file name to caption."""
         return {"samples.png": samples_caption(self.model.sampled_classes is not None)}
@@ -127,6 +132,7 @@ class ClassifierRun:
         return {"metrics": self.measure(self.model)}
 
     captions = {}
+    shares_batches = False  # `keras.Model.fit`
 
     def save_pictures(self, folder):
         """A classifier has no samples."""

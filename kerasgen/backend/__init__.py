@@ -6,6 +6,7 @@ imported here:
 - `minimize`: one optimizer step of a loss, masked when a value is not finite
 - `value_and_grad`, `input_gradient`: first derivatives, themselves differentiable
 - `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
+- `distribution`: the devices, and what replicas of a step say to each other
 - `compiled`: a compiled inference function over a model's variables
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
@@ -30,6 +31,7 @@ else:
 
 TrainStep = _backend.TrainStep
 compiled = _backend.compiled
+distribution = _backend.distribution
 input_gradient = _backend.input_gradient
 minimize = _backend.minimize
 peek = _backend.peek
@@ -42,6 +44,7 @@ value_and_grad = _backend.value_and_grad
 __all__ = [
     "TrainStep",
     "compiled",
+    "distribution",
     "input_gradient",
     "minimize",
     "peek",

@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from jax import numpy as jnp
 
+from kerasgen.backend import jax_distribution as distribution
+
 
 class _NestedScope(keras.StatelessScope):
     """A stateless scope that reads through to the one around it.
@@ -143,7 +145,7 @@ class TrainStep:
             for pair in zip(group, values, strict=True)
         ]
         with keras.StatelessScope(state_mapping=mapping) as scope:
-            logs = step(data)
+            logs = step(distribution.whole(data))
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
 
 
@@ -213,14 +215,17 @@ def sync(model):
     model.jax_state_sync()
 
 
-def to_stream(batches, signature):
+def to_stream(batches, signature, unit):
     """The iterable that Keras's JAX trainer iterates over once an epoch.
 
     Args:
         batches: Function without arguments that returns an iterator of tuples.
         signature: Tuple of `(shape, dtype)`; not needed here.
+        unit: Batches in a step.
 
     Returns:
         Iterator of tuples of NumPy arrays.
     """
-    return batches()
+    if distribution.num_devices() == 1:
+        return batches()
+    return distribution.parts(batches(), unit)

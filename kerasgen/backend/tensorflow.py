@@ -2,8 +2,9 @@
 
 import functools
 
-import numpy as np
 import tensorflow as tf
+
+from kerasgen.backend import tensorflow_distribution as distribution
 
 
 def value_and_grad(loss_fn, variables):
@@ -21,11 +22,8 @@ def value_and_grad(loss_fn, variables):
     with tf.GradientTape(watch_accessed_variables=False) as tape:
         tape.watch([v.value for v in variables])
         loss, aux = loss_fn()
-        # tf.distribute sums gradients over replicas; the loss is a mean.
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        objective = loss / replicas if replicas > 1 else loss
     gradients = tape.gradient(
-        objective,
+        loss,
         [v.value for v in variables],
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
@@ -67,18 +65,19 @@ def minimize(objective, optimizer, variables, state, gate):
     """
     before = [tf.identity(v.value) for v in state]
     (_, aux), gradients = value_and_grad(objective, variables)
+    aux, gradients = distribution.average((aux, gradients))
     accepted = gate(aux, gradients)
+    distribution.keep_sums_off(optimizer)
 
-    def accept():
+    def accept(gradients):
         optimizer.apply(gradients, variables)
-        return tf.constant(True)
 
-    def reject():
+    def reject(before):
         for variable, value in zip(state, before, strict=True):
             variable.assign(value)
-        return tf.constant(False)
 
-    return aux, tf.cond(accepted, accept, reject)
+    distribution.branch(accepted, accept, reject, gradients, before)
+    return aux, accepted
 
 
 def _after(data):
@@ -95,11 +94,15 @@ class TrainStep:
 
     def train_step(self, data):
         with _after(data):
-            return self.train_batch(data)
+            return distribution.reducible(self.train_batch(data))
 
     def test_step(self, data):
         with _after(data):
-            return self.test_batch(data)
+            return distribution.reducible(self.test_batch(data))
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # Under a strategy Keras reads a batch here to build a model; ours are built.
+        return
 
 
 def repeat(number, fn, carry):
@@ -151,23 +154,32 @@ def compiled(fn, model):
 
 def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
-    return np.asarray(variable.value)
+    return variable.numpy()
 
 
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
 
 
-def to_stream(batches, signature):
+def to_stream(batches, signature, unit):
     """The dataset that Keras's TensorFlow trainer iterates over once an epoch.
 
     Args:
         batches: Function without arguments that returns an iterator of tuples.
         signature: Tuple of `(shape, dtype)`, None where a size varies.
+        unit: Batches in a step.
 
     Returns:
-        `tf.data.Dataset`.
+        `tf.data.Dataset`, under a strategy one of its distributed datasets.
     """
+    if distribution.num_devices() == 1:
+        return _dataset(batches, signature)
+    return tf.distribute.get_strategy().distribute_datasets_from_function(
+        lambda context: _dataset(lambda: distribution.parts(batches(), unit), signature)
+    )
+
+
+def _dataset(batches, signature):
     dataset = tf.data.Dataset.from_generator(
         batches,
         output_signature=tuple(tf.TensorSpec(s, d) for s, d in signature),

@@ -4,6 +4,8 @@ import keras
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from kerasgen.backend import torch_distribution as distribution
+
 
 def value_and_grad(loss_fn, variables):
     """Value and gradient of `loss_fn` with respect to `variables`.
@@ -59,6 +61,7 @@ def minimize(objective, optimizer, variables, state, gate):
     """
     before = [v.value.detach().clone() for v in state]
     (_, aux), gradients = value_and_grad(objective, variables)
+    aux, gradients = distribution.average((aux, gradients))
     accepted = gate(aux, gradients)
     if bool(accepted):
         optimizer.apply(gradients, variables)
@@ -72,11 +75,11 @@ class TrainStep:
     """Runs `train_batch` and `test_batch` under Keras's PyTorch trainer."""
 
     def train_step(self, data):
-        with torch.no_grad():
+        with torch.no_grad(), distribution.step_scope():
             return self.train_batch(data)
 
     def test_step(self, data):
-        with torch.no_grad():
+        with torch.no_grad(), distribution.step_scope():
             return self.test_batch(data)
 
 
@@ -144,14 +147,16 @@ class _Stream(IterableDataset):
             yield tuple(keras.ops.convert_to_tensor(part) for part in batch)
 
 
-def to_stream(batches, signature):
+def to_stream(batches, signature, unit):
     """The loader that Keras's PyTorch trainer iterates over once an epoch.
 
     Args:
         batches: Function without arguments that returns an iterator of tuples.
         signature: Tuple of `(shape, dtype)`; not needed here.
+        unit: Batches in a step.
 
     Returns:
         `torch.utils.data.DataLoader` over whole batches.
     """
-    return DataLoader(_Stream(batches), batch_size=None)
+    stream = _Stream(lambda: distribution.parts(batches(), unit))
+    return DataLoader(stream, batch_size=None)

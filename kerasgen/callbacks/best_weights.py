@@ -5,7 +5,7 @@ import warnings
 
 import keras
 
-from kerasgen import backend, checkpoint
+from kerasgen import backend, checkpoint, distribution
 from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path
 
@@ -68,7 +68,9 @@ class BestWeights(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         score = self._score(epoch, {} if logs is None else logs)
-        if score is None or not self.sign * score < self._best_so_far():
+        is_best = score is not None and self.sign * score < self._best_so_far()
+        # All processes save, or none.
+        if not distribution.first_process_says(is_best):
             return
         backend.sync(self.model)
         step = self._training_steps()

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasgen import backend, checkpoint
+from kerasgen import backend, checkpoint, distribution
 from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path, remove_orphans
 from kerasgen.models.run_settings import run_settings
@@ -18,7 +18,8 @@ class Checkpoint(keras.callbacks.Callback):
     state is every weight, optimizer slot, moving average, metric, counter of the
     noise, `SeedGenerator` of a layer, and the epoch and step; the order of the data
     follows from them, where the source is an array or a `kerasgen.datasets` dataset.
-    Other sources must repeat their order. State inside other callbacks (patience of
+    Other sources must repeat their order. The number of devices may change, and the
+    backend, where rounding differs. State inside other callbacks (patience of
     EarlyStopping) is not kept. Put this callback last: it then saves after the others
     have acted on an epoch.
 
@@ -66,7 +67,7 @@ class Checkpoint(keras.callbacks.Callback):
             )
         self.model.after_fit.callback(self.folder.close)
         self.folder.open()
-        remove_orphans(self.path)
+        distribution.on_first_process(lambda: remove_orphans(self.path))
         self._settings = run_settings(self.model)
         self._resumed_steps = 0
         self._metrics = []

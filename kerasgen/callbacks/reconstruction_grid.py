@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from kerasgen import plot
+from kerasgen import distribution, plot
 from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path, make_folder, remove_orphans
 
@@ -53,15 +53,22 @@ class ReconstructionGrid(keras.callbacks.Callback):
                 "Expected a model with `reconstruct`, such as Autoencoder. "
                 f"Received: {type(self.model).__name__}"
             )
-        make_folder(self.folder, "reconstruction grids")
-        remove_orphans(self.folder)
+        distribution.on_first_process(self._prepare_folder)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
             given = () if self.labels is None else (self.labels,)
             brought = self.model.reconstruct(self.images, *given)
-            plot.save_image_grid(
-                self.folder / f"epoch-{epoch + 1:04d}.png",
-                plot.pair_rows(self.images, brought, COLUMNS),
-                columns=min(COLUMNS, len(self.images)),
-            )
+            path = self.folder / f"epoch-{epoch + 1:04d}.png"
+            distribution.on_first_process(lambda: self._draw(path, brought))
+
+    def _prepare_folder(self):
+        make_folder(self.folder, "reconstruction grids")
+        remove_orphans(self.folder)
+
+    def _draw(self, path, brought):
+        plot.save_image_grid(
+            path,
+            plot.pair_rows(self.images, brought, COLUMNS),
+            columns=min(COLUMNS, len(self.images)),
+        )

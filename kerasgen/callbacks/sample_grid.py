@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasgen import plot, seeds
+from kerasgen import distribution, plot, seeds
 from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path, make_folder, remove_orphans
 
@@ -44,10 +44,14 @@ class SampleGrid(keras.callbacks.Callback):
                 "Expected a model of images (height, width, channels) to draw. "
                 f"Received: samples of shape {self.model.data_shape}"
             )
-        make_folder(self.folder, "sample grids")
-        remove_orphans(self.folder)
+        distribution.on_first_process(self._prepare_folder)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
             images = self.model.generate(self.num_samples, seed=self.seed)
-            plot.save_image_grid(self.folder / f"epoch-{epoch + 1:04d}.png", images)
+            path = self.folder / f"epoch-{epoch + 1:04d}.png"
+            distribution.on_first_process(lambda: plot.save_image_grid(path, images))
+
+    def _prepare_folder(self):
+        make_folder(self.folder, "sample grids")
+        remove_orphans(self.folder)

@@ -6,7 +6,7 @@ import warnings
 import keras
 import numpy as np
 
-from kerasgen import backend, plot, random, seeds
+from kerasgen import backend, distribution, plot, random, seeds
 from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.callbacks.health_file import read_history, write_history
 from kerasgen.callbacks.health_findings import ADVICE, lasting_faults
@@ -46,8 +46,7 @@ class TrainingHealth(keras.callbacks.Callback):
         value_range: As in `fit`, of `real` and `held_out`.
         batch_size: Samples that the discriminator judges at once; None for what one
             of its updates sees. Layers that compare the samples of a batch, such as
-            `MinibatchDiscrimination`, say other things of other sizes: where several
-            devices share a batch on TensorFlow or PyTorch, give the size of one's part.
+            `MinibatchDiscrimination`, say other things of other sizes.
         member: Number of the GAN to watch in a `ModeEnsembleGAN`, whose mode's
             samples `real` and `held_out` are, without labels; its measures are logged
             with this number behind, and a run folder is for one member. None for a
@@ -132,7 +131,9 @@ class TrainingHealth(keras.callbacks.Callback):
             noise.normal(STREAM, (self._gan.latent_dim,))
         )
         if self.path is not None:
-            make_folder(self.path, "the course of training health")
+            distribution.on_first_process(
+                lambda: make_folder(self.path, "the course of training health")
+            )
             self._file = self.path / "health.json"
             self._kept = read_history(self._file) if self._file.exists() else []
         self._is_first_epoch = True
@@ -172,8 +173,11 @@ class TrainingHealth(keras.callbacks.Callback):
             )
         self._report(epoch + 1)
         if self.path is not None:
-            write_history(self._file, self.history)
-            plot.save_health(self.path / "health.png", self.history)
+            distribution.on_first_process(self._write)
+
+    def _write(self):
+        write_history(self._file, self.history)
+        plot.save_health(self.path / "health.png", self.history)
 
     def _report(self, epoch):
         """Warns of faults that are new; forgets those that are gone."""

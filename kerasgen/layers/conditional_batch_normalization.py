@@ -15,8 +15,8 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     where the layer is frozen. All classes share the statistics; each has a factor
     and an offset for each channel.
 
-    On TensorFlow and PyTorch the statistics are those of the replica's own batch, on
-    JAX those of the global batch.
+    In data-parallel training of kerasgen's models the statistics are those of the
+    batch of all devices.
 
     Args:
         num_classes: Integer >= 1.

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import check_positive_integer
 
 
@@ -15,12 +16,11 @@ class MinibatchDiscrimination(keras.layers.Layer):
     discriminator can so tell a batch that lacks diversity.
 
     The samples are those of one call: `GAN` calls its discriminator on reals and on
-    fakes apart. On TensorFlow and PyTorch they are the replica's own batch, on JAX
-    the global one, and the features grow with their number: keep the batch size of a
-    replica. Of penalties on gradients, those of `GradientPenalty` and its like are of
-    the sum of the batch's scores, and so hold what a sample does to those of the
-    others, as in Karras et al. 2018. A generator has no use for the layer, and `GAN`
-    refuses it there. Memory grows with the square of the batch.
+    fakes apart. In data-parallel training they are those of all devices; the features
+    grow with their number. Of penalties on gradients, those of `GradientPenalty` and
+    its like are of the sum of the batch's scores, and so hold what a sample does to
+    those of the others, as in Karras et al. 2018. A generator has no use for the
+    layer, and `GAN` refuses it there. Memory grows with the square of the batch.
 
     Args:
         num_kernels: Integer >= 1, appended features (B in the paper).
@@ -89,7 +89,8 @@ class MinibatchDiscrimination(keras.layers.Layer):
         rows = ops.matmul(inputs, self.kernel)
         rows = ops.cast(rows, keras.backend.result_type(rows.dtype, "float32"))
         rows = ops.reshape(rows, (-1, self.num_kernels, self.kernel_dim))
-        distances = ops.sum(ops.abs(rows[:, None] - rows[None, :]), axis=-1)
+        everyone, _ = replicas.gather(rows)
+        distances = ops.sum(ops.abs(rows[:, None] - everyone[None, :]), axis=-1)
         features = ops.sum(ops.exp(-distances), axis=1)
         features = ops.cast(features, inputs.dtype)
         return ops.concatenate([inputs, features], axis=-1)

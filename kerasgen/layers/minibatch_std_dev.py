@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import check_positive_integer
 
 SMALLEST_VARIANCE = 1e-8
@@ -21,11 +22,10 @@ class MinibatchStdDev(keras.layers.Layer):
     that is smaller.
 
     The samples are those of one call: `GAN` calls its discriminator on reals and on
-    fakes apart. On TensorFlow and PyTorch groups lie within the replica's own batch,
-    on JAX within the global one. Of penalties on gradients, those of `GradientPenalty`
-    and its like are of the sum of the batch's scores, and so hold what a sample does to
-    those of the others, as in the paper. A generator has no use for the layer, and
-    `GAN` refuses it there.
+    fakes apart. In data-parallel training they are those of all devices. Of penalties
+    on gradients, those of `GradientPenalty` and its like are of the sum of the batch's
+    scores, and so hold what a sample does to those of the others, as in the paper. A
+    generator has no use for the layer, and `GAN` refuses it there.
 
     Args:
         group_size: Integer >= 1, samples in a group, G; None for the whole batch.
@@ -67,12 +67,15 @@ class MinibatchStdDev(keras.layers.Layer):
             Tensor of shape (B, ..., channels + 1).
         """
         x = ops.cast(inputs, keras.backend.result_type(inputs.dtype, "float32"))
-        groups = self._groups_of(x)
+        everyone, first = replicas.gather(x)
+        groups = self._groups_of(everyone)
         deviations = groups - ops.mean(groups, axis=1, keepdims=True)
         variance = ops.mean(ops.square(deviations), axis=1)
         std = ops.sqrt(variance + SMALLEST_VARIANCE)
         axes = tuple(range(1, len(x.shape)))
         std = ops.cast(ops.mean(std, axis=axes, keepdims=True), inputs.dtype)
+        if self.group_size is not None:
+            std = replicas.own_rows(std, first, ops.shape(x)[0])
         channel = ops.zeros_like(inputs[..., :1]) + std
         return ops.concatenate([inputs, channel], axis=-1)
 

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen import random
+from kerasgen import random, replicas
 from kerasgen.arguments import (
     check_non_negative,
     check_open_unit,
@@ -22,9 +22,8 @@ class VectorQuantizer(NoiseLayer):
     initialised. The codebook has no gradient: the encoder needs a commitment loss
     beside it (`VQVAE` adds it).
 
-    Restarts draw counter-based noise; see `InstanceNoise`. The averages are of the
-    batch that the layer sees: under data parallelism that of a replica, but for JAX,
-    where it is the global one.
+    Restarts draw counter-based noise; see `InstanceNoise`. In data-parallel training
+    the codebook follows the vectors of all devices.
 
     Args:
         num_codes: Integer >= 1, vectors in the codebook (K in the paper).
@@ -170,6 +169,7 @@ class VectorQuantizer(NoiseLayer):
 
     def _follow(self, vectors):
         """Moves the codebook to vectors (N, code_dim)."""
+        vectors, _ = replicas.gather(vectors)
         num = ops.shape(vectors)[0]
         fair_share = ops.cast(num, "float32") / self.num_codes
         chosen = ops.one_hot(self.nearest(vectors), self.num_codes, dtype="float32")

@@ -9,6 +9,7 @@ finite for logits of at least 1e4 in size.
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import check_boolean
 from kerasgen.losses.discriminator_head import output_range
 
@@ -155,8 +156,11 @@ class ComparingLoss(AdversarialLoss):
         Returns:
             `(real_accuracy, fake_accuracy)`, float32 scalar tensors in [0, 1].
         """
-        reals = ops.cast(ops.greater(real_scores, ops.mean(fake_scores)), "float32")
-        fakes = ops.cast(ops.less(fake_scores, ops.mean(real_scores)), "float32")
+        real_mean, fake_mean = (
+            replicas.mean(ops.mean(scores)) for scores in (real_scores, fake_scores)
+        )
+        reals = ops.cast(ops.greater(real_scores, fake_mean), "float32")
+        fakes = ops.cast(ops.less(fake_scores, real_mean), "float32")
         return ops.mean(reals), ops.mean(fakes)
 
 

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import is_finite_number
 from kerasgen.losses.adversarial_loss import AdversarialLoss, register
 
@@ -122,9 +123,8 @@ def pulling_away(features):
     """EBGAN's pulling-away term: mean squared cosine of the pairs of a batch.
 
     Added to the generator's loss with a small weight (0.1 in the paper), of the
-    encoder's features of fakes, it pushes them in different directions. The pairs are
-    those of what the backend takes for the batch in data-parallel training: all of it
-    on JAX, that of one device on TensorFlow and PyTorch.
+    encoder's features of fakes, it pushes them in different directions. In
+    data-parallel training the pairs are those of the samples of all devices.
 
     Args:
         features: float (B, ...) of any range, B >= 2; all axes but the first are one.
@@ -154,7 +154,8 @@ def pulling_away(features):
     features = ops.reshape(features, (ops.shape(features)[0], -1))
     squared = ops.sum(ops.square(features), axis=1, keepdims=True)
     directions = features / ops.sqrt(ops.maximum(squared, SMALLEST_SQUARED_NORM))
+    directions, _ = replicas.gather(directions)
     cosines = ops.matmul(directions, ops.transpose(directions))
-    num = ops.cast(ops.shape(features)[0], "float32")
-    others = 1.0 - ops.eye(ops.shape(features)[0])
+    num = ops.cast(ops.shape(directions)[0], "float32")
+    others = 1.0 - ops.eye(ops.shape(directions)[0])
     return ops.sum(ops.square(cosines) * others) / (num * (num - 1.0))

@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.losses.adversarial_loss import (
     AdversarialLoss,
     ComparingLoss,
@@ -115,4 +116,4 @@ class RelativisticAverage(ComparingLoss):
 
 
 def _less_average(logits, others):
-    return ops.subtract(logits, ops.mean(others))
+    return ops.subtract(logits, replicas.mean(ops.mean(others)))

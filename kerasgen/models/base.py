@@ -6,7 +6,7 @@ import warnings
 import keras
 from keras import ops
 
-from kerasgen import backend, seeds
+from kerasgen import backend, distribution, seeds
 from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.models.feed import Feed, raise_data_errors
 from kerasgen.models.inputs import DataSpec
@@ -151,11 +151,15 @@ class GenerativeModel(PlayerTraining):
             feeds = [feed] if validation_data is None else [feed, validation_data]
             self.after_fit.enter_context(raise_data_errors(*feeds))
             self.feed = feed
+            backend.distribution.share_state(
+                [*self.variables, *self.optimizer.variables]
+            )
+            own_callbacks = distribution.callbacks_of_this_process(callbacks or [])
             return super().fit(
                 feed,
                 epochs=epochs,
-                verbose=verbose,
-                callbacks=[FitMonitor(feed, check_every), *(callbacks or [])],
+                verbose=verbose if distribution.is_first_process() else 0,
+                callbacks=[FitMonitor(feed, check_every), *own_callbacks],
                 validation_data=validation_data,
                 shuffle=False,
                 initial_epoch=initial_epoch,

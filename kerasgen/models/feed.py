@@ -6,7 +6,7 @@ import itertools
 import numpy as np
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
-from kerasgen import backend
+from kerasgen import backend, distribution
 
 
 class Feed(DataAdapter):
@@ -54,9 +54,16 @@ class Feed(DataAdapter):
         self._resumed = None
         # What reading the data raised, if it did; see `raise_data_errors`.
         self.error = None
+        self.unit = batches_per_step
+        if source.batch_size is not None:
+            distribution.check_batch_size(source.batch_size)
         self.first_step = next(self._steps(source.peek(batches_per_step)), None)
         if self.first_step is None:
             self._raise_too_few()
+        if source.batch_size is None:
+            distribution.check_batch_size(len(self.first_step[0]) // batches_per_step)
+        if distribution.drops_rest() and not numbered:
+            self._drop_rest()
 
     @property
     def num_batches(self):
@@ -122,7 +129,7 @@ class Feed(DataAdapter):
         signature = [
             ((None, *part.shape[1:]), part.dtype.name) for part in self.first_step
         ]
-        return backend.to_stream(self._epoch_steps, signature)
+        return backend.to_stream(self._epoch_steps, signature, self.batches_per_step)
 
     def _epoch_steps(self):
         rest, self._resumed = self._resumed, None
@@ -159,6 +166,16 @@ class Feed(DataAdapter):
             step = following
         self.ended_early = self.steps_served < (limit or start + 1)
 
+    def _drop_rest(self):
+        """Serves steps only of what the devices can share evenly."""
+        self.unit *= distribution.num_devices()
+        if len(self.first_step[0]) < self.unit:
+            raise ValueError(
+                f"Expected data of at least {self.unit} samples for one step of "
+                f"{distribution.num_devices()} devices with drop_rest=True. "
+                f"Received: {len(self.first_step[0])} sample(s)"
+            )
+
     def _raise_too_few(self):
         fewest = self.batches_per_step * self.min_rows
         sizes = [len(x) for x, _ in self.source.peek(self.batches_per_step)]
@@ -182,8 +199,8 @@ class Feed(DataAdapter):
                 np.concatenate(parts) if parts[0] is not None else None
                 for parts in zip(*group, strict=True)
             )
-            size = len(x) - len(x) % k
-            if size < k * self.min_rows:
+            size = len(x) - len(x) % self.unit
+            if size < max(k * self.min_rows, 1):
                 continue
             first_row = offset if self.numbered else 0
             rows = np.arange(first_row, first_row + size, dtype=np.int32)

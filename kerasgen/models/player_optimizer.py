@@ -153,4 +153,5 @@ def _learning_rates(optimizer):
     schedule = inner._learning_rate
     if isinstance(schedule, keras.optimizers.schedules.LearningRateSchedule):
         return [(step, float(schedule(step))) for step in (0, 1, 1000)]
-    return [(None, float(inner.learning_rate))]
+    # Under a strategy of TensorFlow `float` does not take a variable.
+    return [(None, float(keras.ops.convert_to_numpy(inner.learning_rate)))]

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen import backend, random
+from kerasgen import backend, random, replicas
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.batch import Batch
 from kerasgen.models.fault_record import FaultRecord, gradient_name
@@ -35,6 +35,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self._compiled_functions = {}
+        for networks in self.players.values():
+            for network in networks:
+                replicas.synchronize(network)
         self.built = True
 
     def update(self, player, loss_fn, batch):
@@ -76,7 +79,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         batch = self._unpack(data)
         step = self.training_steps.value
         noise = random.Noise(self.noise_seed.value, step, batch.rows)
-        with random.row_scope(batch.rows):
+        with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
             self.training_step(batch, noise)
         self.training_steps.assign_add(1)
         self.optimizer.iterations.assign_add(1)
@@ -85,8 +88,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
     def test_batch(self, data):
         batch = self._unpack(data)
         noise = random.Noise(self.noise_seed.value, EVALUATION_STEP, batch.rows)
-        with random.row_scope(batch.rows):
-            self._record(self.evaluation_step(batch, noise), batch)
+        with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
+            terms = backend.distribution.average(self.evaluation_step(batch, noise))
+            self._record(terms, batch)
         return {name: self.trackers[name].result() for name in self.evaluation_terms}
 
     # One optimizer a player.
@@ -183,7 +187,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         return Batch(self.to_model_domain(x), labels[0] if labels else None, rows)
 
     def _record(self, terms, batch):
-        weight = ops.cast(ops.shape(batch.rows)[0], "float32")
+        weight = replicas.samples_of(batch.rows)
         for name, value in terms.items():
             self.trackers[name].update_state(value, sample_weight=weight)
 

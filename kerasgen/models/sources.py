@@ -13,10 +13,12 @@ class Source:
     """Base: `num_batches`, `settings()`, `peek(num_batches)`, `batches(epoch, start)`.
 
     Attributes:
+        batch_size: Samples of a whole batch, or None where only a look tells.
         checked: Whether the data has been checked whole.
         is_one_shot: Whether an epoch goes on where the one before ended.
     """
 
+    batch_size = None
     checked = False
     is_one_shot = False
 
@@ -41,6 +43,7 @@ class ArraySource(Source):
         self.dataset = dataset
         self.checked = is_own
         self.num_batches = len(dataset)
+        self.batch_size = dataset.batch_size
 
     def settings(self):
         return {

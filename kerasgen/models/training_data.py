@@ -6,6 +6,7 @@ import warnings
 import keras
 import numpy as np
 
+from kerasgen import distribution
 from kerasgen.arguments import check_positive_integer
 from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.models.feed import Feed
@@ -67,6 +68,7 @@ def make_batch(model, x, y, training):
     parts = model.batches_per_step if training else model.batches_per_evaluation
     min_size = parts * _min_rows(model) if training else 1
     size = len(x) - len(x) % parts
+    distribution.check_batch_size(size // parts)
     if size < min_size:
         raise ValueError(
             f"Expected a batch of at least {min_size} samples. Received: {len(x)}"

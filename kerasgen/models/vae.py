@@ -3,6 +3,7 @@
 import keras
 from keras import ops
 
+from kerasgen import replicas
 from kerasgen.arguments import check_non_negative
 from kerasgen.models.variational_model import VariationalModel
 
@@ -121,7 +122,7 @@ class VAE(VariationalModel):
         z = mean + ops.exp(0.5 * log_var) * epsilon
         parameters = self.decode_parameters(z, batch.labels, training)
         reconstruction = -ops.mean(self.likelihood.log_prob(batch.x, parameters))
-        kl = ops.mean(latent_kl(mean, log_var), axis=0)
+        kl = replicas.mean(ops.mean(latent_kl(mean, log_var), axis=0))
         terms = {"reconstruction_nats": reconstruction, "kl_nats": ops.sum(kl)}
         if self.prior_penalty == "naive":
             terms["naive_penalty"] = ops.mean(naive_penalty(mean, log_var))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen import likelihoods
+from kerasgen import likelihoods, replicas
 from kerasgen.arguments import check_levels, check_non_negative, check_positive_integer
 from kerasgen.datasets.levels import grey_values
 from kerasgen.layers import VectorQuantizer
@@ -144,7 +144,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
 
     def _perplexity(self, codes):
         chosen = ops.one_hot(ops.reshape(codes, (-1,)), self.num_codes, dtype="float32")
-        shares = ops.mean(chosen, axis=0)
+        shares = replicas.mean(ops.mean(chosen, axis=0))
         return ops.exp(-ops.sum(shares * ops.log(ops.maximum(shares, 1e-12))))
 
     # Codes.

@@ -5,7 +5,7 @@ import math
 import keras
 from keras import ops
 
-from kerasgen import backend
+from kerasgen import backend, replicas
 from kerasgen.arguments import check_boolean, check_non_negative
 from kerasgen.penalties.base import Penalty
 
@@ -145,8 +145,7 @@ class DRAGAN(Penalty):
     the standard deviation of all values of the batch of reals, u is uniform in
     [0, 1) for each value and a is uniform in [0, 1) for each sample.
 
-    On TensorFlow and PyTorch s is that of the replica's own batch, on JAX that of
-    the global batch.
+    In data-parallel training s is that of the batch of all devices.
 
     Args:
         weight: Float >= 0 that multiplies the penalty (lambda in the paper).
@@ -182,7 +181,9 @@ class DRAGAN(Penalty):
         real = ops.convert_to_tensor(real)
         shape = tuple(real.shape[1:])
         draws = noise.uniform(self.name, (math.prod(shape) + 1,), substep)
-        delta = draws[:, :1] * draws[:, 1:] * (self.scale * ops.std(real))
+        center = replicas.mean(ops.mean(real))
+        std = ops.sqrt(replicas.mean(ops.mean(ops.square(real - center))))
+        delta = draws[:, :1] * draws[:, 1:] * (self.scale * std)
         around = real + ops.reshape(delta, (-1, *shape))
         excess = gradient_norm(discriminator, around) - 1.0
         return self.weight * ops.mean(ops.square(excess))

@@ -12,7 +12,12 @@ import kerasgen
 from kerasgen import losses
 from kerasgen.augmentation import DiffAugment
 from kerasgen.corruptions import SaltAndPepper
-from kerasgen.layers import Dropout
+from kerasgen.layers import (
+    Dropout,
+    MinibatchDiscrimination,
+    MinibatchStdDev,
+    SpectralNormalization,
+)
 from kerasgen.models import (
     GAN,
     GatedPixelCNN,
@@ -29,8 +34,8 @@ from kerasgen.models import (
     wgan_gp,
 )
 from kerasgen.networks import dcgan_discriminator, dcgan_generator
-from kerasgen.penalties import R1
-from kerasgen.techniques import FeatureMatching
+from kerasgen.penalties import DRAGAN, R1
+from kerasgen.techniques import FeatureMatching, PullingAway
 
 STEPS = 10
 BATCH_SIZE = 8
@@ -140,6 +145,46 @@ def _dropout_gan(seed=SEED):
         ]
     )
     return GAN(generator, discriminator, 4, loss="minimax", seed=seed)
+
+
+def _comparing_gan():
+    """Dense and small, with one of each thing that looks at several samples."""
+    generator = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(16, use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.LeakyReLU(),
+            layers.Dense(256, activation="tanh"),
+            layers.Reshape(SHAPE),
+        ]
+    )
+    discriminator = keras.Sequential(
+        [
+            keras.Input(SHAPE),
+            layers.Flatten(),
+            SpectralNormalization(layers.Dense(16, name="features"), name="features"),
+            layers.LeakyReLU(),
+            Dropout(0.2, seed=1),
+            MinibatchDiscrimination(2, 3),
+            MinibatchStdDev(4),
+            layers.Dense(1, use_bias=False, name="logit"),
+        ]
+    )
+    return GAN(
+        generator,
+        discriminator,
+        4,
+        loss="relativistic_average",
+        penalties=[DRAGAN(1.0)],
+        techniques=[
+            FeatureMatching("features", 0.1, replaces_loss=False),
+            PullingAway("features", 0.1),
+        ],
+        discriminator_steps=2,
+        ema_decay=0.3,
+        seed=SEED,
+    )
 
 
 def _batch_norm_mutant():
@@ -264,6 +309,7 @@ CASES = {
     "sngan": _sngan,
     "dropout_gan": _dropout_gan,
     "options_gan": _options_gan,
+    "comparing_gan": _comparing_gan,
     "mode_ensemble": _mode_ensemble,
     "gated_pixel_cnn": _gated_pixel_cnn,
     "iwae": _iwae,
@@ -300,6 +346,7 @@ LEARNING_RATES = {
     "sngan": 0.05,
     "dropout_gan": 0.05,
     "options_gan": 0.02,
+    "comparing_gan": 0.02,
     "mode_ensemble": 0.05,
     "gated_pixel_cnn": 1e-3,
     "iwae": 3e-4,

@@ -1,0 +1,142 @@
+"""JAX: one program over a mesh of devices, which sees the global batch.
+
+Keras's `DataParallel` splits batches over the mesh and copies variables to each device.
+A step is traced for the whole batch, so that sums, moments and comparisons of samples
+are global ones without a line here.
+"""
+
+import os
+
+import jax
+import keras
+import numpy as np
+
+HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+_HOST_DEVICES = "xla_force_host_platform_device_count"
+
+
+def start(num_devices):
+    """Joins other processes where the environment names them, and builds the mesh.
+
+    Args:
+        num_devices: Devices of this process, or None for all.
+
+    Raises:
+        ValueError: There are fewer.
+    """
+    if num_devices is not None and _HOST_DEVICES not in os.environ.get("XLA_FLAGS", ""):
+        _divide_cpu(num_devices)
+    if HOSTS in os.environ and not jax.distributed.is_initialized():
+        keras.distribution.initialize()
+    own = jax.local_devices()
+    if num_devices is not None and num_devices > len(own):
+        raise ValueError(
+            f"Expected num_devices of at most {len(own)}, as there are. On CPU, call "
+            "`data_parallel` before anything is computed. "
+            f"Received: num_devices={num_devices}"
+        )
+    count = len(own) if num_devices is None else num_devices
+    chosen = []
+    for process in range(jax.process_count()):
+        chosen += jax.local_devices(process)[:count]
+    if len(chosen) > 1:
+        names = [f"{device.platform}:{device.id}" for device in chosen]
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(devices=names)
+        )
+
+
+def _divide_cpu(num_devices):
+    try:
+        # Of no account where there is a GPU.
+        jax.config.update("jax_num_cpu_devices", num_devices)
+    except RuntimeError:
+        # JAX has started; what it has is counted by the caller.
+        return
+
+
+def num_devices():
+    """Devices that share a batch, of all processes."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else distribution.device_mesh.devices.size
+
+
+def num_processes():
+    """Processes that train one model."""
+    return jax.process_count()
+
+
+def process_index():
+    """Number of this process."""
+    return jax.process_index()
+
+
+def replica_count():
+    """Replicas that see only their part of a batch: one, as the step is global."""
+    return 1
+
+
+def replica_index():
+    """Number of the replica that computes this."""
+    return 0
+
+
+def average(structure):
+    """Means over the replicas of a structure of tensors: as it is."""
+    return structure
+
+
+def replica_sum(x):
+    """Sum over the replicas: as it is."""
+    return x
+
+
+def rows_per_count():
+    """By what a tracker's weight is divided: trackers are global."""
+    return 1
+
+
+def process_sum(value):
+    """Sum of an integer over the processes; waits for all of them."""
+    if jax.process_count() == 1:
+        return value
+    from jax.experimental import multihost_utils
+
+    return int(multihost_utils.process_allgather(np.int32(value)).sum())
+
+
+def share_state(variables):
+    """Nothing: equal seeds make equal variables, and a mesh keeps them so."""
+
+
+def parts(batches, unit):
+    """Steps as Keras's JAX trainer is to distribute them.
+
+    Batches that the devices cannot share evenly are filled up; an empty array behind
+    them has the true number of samples as its second size, to which `whole` cuts them
+    within the step.
+
+    Args:
+        batches: Iterator of tuples of arrays, whole steps.
+        unit: Batches in a step; not needed here.
+
+    Returns:
+        Iterator of tuples of arrays, this process's rows of each.
+    """
+    devices, processes = num_devices(), jax.process_count()
+    for step in batches:
+        size = len(step[0])
+        share = -(-size // devices) * devices // processes
+        first = jax.process_index() * share
+        rows = np.minimum(np.arange(first, first + share), size - 1)
+        marker = np.zeros((devices // processes, size, 0), "int8")
+        yield (*[part[rows] for part in step], marker)
+
+
+def whole(data):
+    """Takes out what `parts` filled up."""
+    *arrays, marker = data
+    if marker is None or marker.size:
+        return data
+    size = marker.shape[1]
+    return tuple(array[:size] for array in arrays)

@@ -1,0 +1,243 @@
+"""TensorFlow: `MirroredStrategy`, and `MultiWorkerMirroredStrategy` by TF_CONFIG.
+
+Within `strategy.run` a replica sees its part of the batch. Keras creates variables
+without an aggregation: each replica assigns its own copy, and equal values keep the
+copies equal.
+"""
+
+import json
+import os
+
+import tensorflow as tf
+
+
+class _Started:
+    # Not `tf.distribute.get_strategy()`, which threads that read data do not see.
+    strategy = None
+
+
+def start(num_devices):
+    """Sets the strategy, under which models are built from now on.
+
+    Args:
+        num_devices: Devices of this host, or None for all.
+
+    Raises:
+        ValueError: There are fewer.
+    """
+    if _Started.strategy is not None:
+        _check(num_devices, *[_Started.strategy.num_replicas_in_sync] * 2)
+        return
+    cluster = json.loads(os.environ.get("TF_CONFIG", "{}")).get("cluster", {})
+    if sum(map(len, cluster.values())) > 1:
+        strategy = tf.distribute.MultiWorkerMirroredStrategy()
+        own = strategy.num_replicas_in_sync // num_workers(strategy)
+        _check(num_devices, own, own)
+        _set(strategy)
+        return
+    kind = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
+    if kind == "CPU" and num_devices is not None:
+        _divide_cpu(num_devices)
+    devices = [device.name for device in tf.config.list_logical_devices(kind)]
+    _check(num_devices, 1, len(devices))
+    devices = devices[:num_devices]
+    if len(devices) > 1:
+        _set(tf.distribute.MirroredStrategy(devices))
+
+
+def _set(strategy):
+    tf.distribute.experimental_set_strategy(strategy)
+    _Started.strategy = strategy
+
+
+def _check(num_devices, fewest, most):
+    if num_devices is not None and not fewest <= num_devices <= most:
+        expected = f"{most}" if fewest == most else f"at most {most}"
+        raise ValueError(
+            f"Expected num_devices of {expected}, as there are. On CPU, call "
+            "`data_parallel` before anything is computed, and use one device a host. "
+            f"Received: num_devices={num_devices}"
+        )
+
+
+def _divide_cpu(num_devices):
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    parts = [tf.config.LogicalDeviceConfiguration()] * num_devices
+    try:
+        tf.config.set_logical_device_configuration(cpu, parts)
+    except RuntimeError:
+        # TensorFlow has started; what it has is counted by the caller.
+        return
+
+
+def num_workers(strategy):
+    """Processes of a strategy."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not resolver.cluster_spec().as_dict():
+        return 1
+    return sum(map(len, resolver.cluster_spec().as_dict().values()))
+
+
+def num_devices():
+    """Devices that share a batch, of all processes."""
+    strategy = _Started.strategy
+    return 1 if strategy is None else strategy.num_replicas_in_sync
+
+
+def num_processes():
+    """Processes that train one model."""
+    return 1 if _Started.strategy is None else num_workers(_Started.strategy)
+
+
+def process_index():
+    """Number of this process."""
+    if num_processes() == 1:
+        return 0
+    resolver = _Started.strategy.cluster_resolver
+    # A chief comes before the workers.
+    has_chief = "chief" in resolver.cluster_spec().as_dict()
+    return resolver.task_id + (has_chief and resolver.task_type != "chief")
+
+
+def replica_count():
+    """Replicas that see only their part of a batch."""
+    context = tf.distribute.get_replica_context()
+    return 1 if context is None else context.num_replicas_in_sync
+
+
+def replica_index():
+    """Number of the replica that computes this: an integer or int32 tensor."""
+    if replica_count() == 1:
+        return 0
+    return tf.distribute.get_replica_context().replica_id_in_sync_group
+
+
+def average(structure):
+    """Means over the replicas of a structure of tensors, in one message.
+
+    Args:
+        structure: Nested structure of float tensors.
+
+    Returns:
+        The same structure.
+    """
+    count = replica_count()
+    if count == 1:
+        return structure
+    # Divided first: a sum of scaled gradients may overflow where a mean does not.
+    tensors = [tf.convert_to_tensor(t) / count for t in tf.nest.flatten(structure)]
+    means = tf.distribute.get_replica_context().all_reduce("SUM", tensors)
+    return tf.nest.pack_sequence_as(structure, means)
+
+
+def replica_sum(x):
+    """Sum over the replicas, differentiable any number of times.
+
+    Args:
+        x: Tensor, of one shape on all replicas.
+
+    Returns:
+        Tensor shaped like `x`.
+    """
+    if replica_count() == 1:
+        return x
+    return tf.distribute.get_replica_context().all_reduce("SUM", x)
+
+
+def rows_per_count():
+    """By what a tracker's weight is divided: reading one sums over the replicas."""
+    return replica_count()
+
+
+def branch(accepted, accept, reject, accepted_values, rejected_values):
+    """`tf.cond` of functions that change variables.
+
+    Args:
+        accepted: Scalar bool tensor, equal on all replicas.
+        accept: Function of `accepted_values`.
+        reject: Function of `rejected_values`.
+        accepted_values: List of tensors.
+        rejected_values: List of tensors.
+    """
+
+    def choose(run, is_accepted, accepted_values, rejected_values):
+        def accept_all():
+            run(accept, accepted_values)
+            return tf.constant(True)
+
+        def reject_all():
+            run(reject, rejected_values)
+            return tf.constant(False)
+
+        tf.cond(is_accepted, accept_all, reject_all)
+
+    def choose_for_replicas(strategy, accepted, accepted_values, rejected_values):
+        # What an optimizer does holds merge calls, which no branch of one replica may.
+        choose(
+            lambda fn, values: strategy.extended.call_for_each_replica(fn, (values,)),
+            strategy.experimental_local_results(accepted)[0],
+            accepted_values,
+            rejected_values,
+        )
+
+    if replica_count() == 1:
+        choose(
+            lambda fn, values: fn(values), accepted, accepted_values, rejected_values
+        )
+    else:
+        tf.distribute.get_replica_context().merge_call(
+            choose_for_replicas, (accepted, accepted_values, rejected_values)
+        )
+
+
+def keep_sums_off(optimizer):
+    """Tells an optimizer that its gradients are summed over replicas already."""
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner._all_reduce_sum_gradients = list
+
+
+def reducible(logs):
+    """Logs in the shape in which Keras's trainer averages them over replicas."""
+    if num_processes() == 1:
+        return logs
+    # Over several processes it takes the mean of an axis, which scalars have not.
+    return {name: value[None] for name, value in logs.items()}
+
+
+def process_sum(value):
+    """Sum of an integer over the processes; waits for all of them."""
+    if num_processes() == 1:
+        return value
+    strategy = _Started.strategy
+    local = tf.constant(value, tf.int32)
+    per_replica = strategy.run(lambda: local)
+    replicas = strategy.num_replicas_in_sync // num_processes()
+    return int(strategy.reduce("SUM", per_replica, axis=None)) // replicas
+
+
+def share_state(variables):
+    """Nothing: a strategy creates variables with the first process's values."""
+
+
+def parts(batches, unit):
+    """The parts of each step for the replicas of this process, one after the other.
+
+    Args:
+        batches: Iterator of tuples of arrays, whole steps.
+        unit: Batches in a step, of which every part has a share.
+
+    Returns:
+        Iterator of tuples of arrays. A step that cannot be split evenly goes to every
+        replica as it is.
+    """
+    count = num_devices()
+    own = count // num_processes()
+    first = process_index() * own
+    for step in batches:
+        size = len(step[0])
+        share = size // count
+        for index in range(first, first + own):
+            if size % (unit * count):
+                yield step
+            else:
+                yield tuple(p[index * share : (index + 1) * share] for p in step)

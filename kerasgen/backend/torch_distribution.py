@@ -1,0 +1,191 @@
+"""PyTorch: one process for each device, in the process group that torchrun describes.
+
+Inside a step a process is a replica that sees its part of the batch; outside of one it
+computes for itself, so that a call of a network does not wait for the others.
+"""
+
+import contextlib
+import contextvars
+import os
+
+import keras
+import torch
+from torch import distributed
+
+BUCKET_BYTES = 25 * 2**20
+
+_in_step = contextvars.ContextVar("kerasgen_in_step", default=False)
+
+
+def start(num_devices):
+    """Joins the process group, where torchrun has started this process.
+
+    Args:
+        num_devices: Processes of this host, or None for as many as there are.
+
+    Raises:
+        ValueError: There are others.
+    """
+    own = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if num_devices is not None and num_devices != own:
+        raise ValueError(
+            f"Expected num_devices={own}, the processes that torchrun has started on "
+            "this host; PyTorch needs one for each device: "
+            f"torchrun --nproc-per-node {num_devices} SCRIPT. "
+            f"Received: num_devices={num_devices}"
+        )
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1 or distributed.is_initialized():
+        return
+    has_gpu = torch.cuda.is_available()
+    if has_gpu:
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+    distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo")
+
+
+def num_devices():
+    """Devices that share a batch, of all processes."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def num_processes():
+    """Processes that train one model."""
+    return num_devices()
+
+
+def process_index():
+    """Number of this process."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+@contextlib.contextmanager
+def step_scope():
+    """Within it the processes compute one step together."""
+    token = _in_step.set(True)
+    try:
+        yield
+    finally:
+        _in_step.reset(token)
+
+
+def replica_count():
+    """Replicas that see only their part of a batch."""
+    return num_devices() if _in_step.get() else 1
+
+
+def replica_index():
+    """Number of the replica that computes this."""
+    return process_index() if _in_step.get() else 0
+
+
+def average(structure):
+    """Means over the replicas of a structure of tensors, in few messages.
+
+    Args:
+        structure: Nested structure of float tensors, without a gradient graph.
+
+    Returns:
+        The same structure.
+    """
+    count = replica_count()
+    if count == 1:
+        return structure
+    tensors = [
+        keras.ops.convert_to_tensor(t).detach() for t in keras.tree.flatten(structure)
+    ]
+    means = [None] * len(tensors)
+    sent = []
+    for bucket in _buckets(tensors):
+        # Divided first: a sum of scaled gradients may overflow where a mean does not.
+        flat = torch.cat([tensors[i].reshape(-1) for i in bucket]) / count
+        sent.append((bucket, flat, distributed.all_reduce(flat, async_op=True)))
+    for bucket, flat, work in sent:
+        work.wait()
+        pieces = flat.split([tensors[i].numel() for i in bucket])
+        for i, piece in zip(bucket, pieces, strict=True):
+            means[i] = piece.reshape(tensors[i].shape)
+    return keras.tree.pack_sequence_as(structure, means)
+
+
+def _buckets(tensors):
+    """Positions of tensors of one dtype that go into one message."""
+    open_buckets = {}
+    for position, tensor in enumerate(tensors):
+        bucket, size = open_buckets.get(tensor.dtype, ([], 0))
+        bucket.append(position)
+        size += tensor.numel() * tensor.element_size()
+        if size >= BUCKET_BYTES:
+            yield bucket
+            bucket, size = [], 0
+        open_buckets[tensor.dtype] = (bucket, size)
+    yield from (bucket for bucket, _ in open_buckets.values() if bucket)
+
+
+class _Sum(torch.autograd.Function):
+    """Sum over the processes, whose gradient is the sum of their gradients."""
+
+    @staticmethod
+    def forward(context, x):
+        total = x.detach().clone(memory_format=torch.contiguous_format)
+        distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(context, gradient):
+        return _Sum.apply(gradient)
+
+
+def replica_sum(x):
+    """Sum over the replicas, differentiable any number of times.
+
+    Args:
+        x: Tensor, of one shape on all replicas.
+
+    Returns:
+        Tensor shaped like `x`.
+    """
+    return _Sum.apply(x) if replica_count() > 1 else x
+
+
+def rows_per_count():
+    """By what a tracker's weight is divided: each process has whole trackers."""
+    return 1
+
+
+def process_sum(value):
+    """Sum of an integer over the processes; waits for all of them."""
+    if num_devices() == 1:
+        return value
+    total = torch.tensor(value, dtype=torch.int64, device="cpu")
+    distributed.all_reduce(total)
+    return int(total)
+
+
+def share_state(variables):
+    """Gives every process the first one's values.
+
+    Args:
+        variables: List of `keras.Variable`.
+    """
+    if num_devices() > 1:
+        for variable in variables:
+            distributed.broadcast(variable.value.data, 0)
+
+
+def parts(batches, unit):
+    """This process's part of each step.
+
+    Args:
+        batches: Iterator of tuples of arrays, whole steps.
+        unit: Batches in a step, of which every part has a share.
+
+    Returns:
+        Iterator of tuples of arrays. A step that cannot be split evenly goes to every
+        process as it is.
+    """
+    count, index = num_devices(), process_index()
+    for step in batches:
+        size = len(step[0])
+        if size % (unit * count) == 0:
+            share = size // count
+            step = tuple(p[index * share : (index + 1) * share] for p in step)
+        yield step

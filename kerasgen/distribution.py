@@ -1,0 +1,205 @@
+"""Data parallelism: one call, and a script runs on many devices and many hosts.
+
+    import kerasgen
+
+    kerasgen.distribution.data_parallel()
+    gan = kerasgen.models.dcgan((28, 28, 1))
+    ...
+
+Each device takes an equal part of every batch; gradients, losses and the statistics of
+normalization are those of the global batch, and noise is keyed by the sample's number
+in it. So a run gives what one device would give, to rounding.
+"""
+
+import random
+
+import keras
+from keras.src.utils.rng_utils import get_random_seed
+
+from kerasgen import backend
+from kerasgen.arguments import check_boolean, check_positive_integer
+
+# Stock callbacks that write files: only the first process may have them.
+_WRITERS = (
+    keras.callbacks.BackupAndRestore,
+    keras.callbacks.CSVLogger,
+    keras.callbacks.ModelCheckpoint,
+    keras.callbacks.RemoteMonitor,
+    keras.callbacks.TensorBoard,
+)
+
+
+class _Settings:
+    drop_rest = False
+
+
+def data_parallel(num_devices=None, drop_rest=False):
+    """Trains the models that are built from now on on many devices.
+
+    Call it once, at the start of a script, before anything is computed or built. With
+    one device it changes nothing, so that the same script runs everywhere:
+
+    - JAX: `keras.distribution.DataParallel` over the devices. Of many hosts, each runs
+      the script with KERAS_DISTRIBUTION_JOB_ADDRESSES (the first host's address and
+      port), KERAS_DISTRIBUTION_NUM_PROCESSES and KERAS_DISTRIBUTION_PROCESS_ID, or
+      calls `keras.distribution.initialize` first.
+    - TensorFlow: `MirroredStrategy`, and `MultiWorkerMirroredStrategy` where TF_CONFIG
+      names several workers.
+    - PyTorch: one process a device, which `torchrun` starts, on one host or many;
+      gradients are averaged over its process group (NCCL on GPUs, Gloo on CPUs).
+
+    The batch size of `fit` and `evaluate` is that of all devices together, and must be
+    divisible by their number. What is left at the end of an epoch need not be: JAX
+    fills it up and leaves the fillers out; on TensorFlow and PyTorch every device
+    computes all of it, which takes the memory that one device would need.
+
+    Layers that compare samples see the global batch; what else looks at several
+    samples and is not of this library (a loss of your own that is no mean over samples,
+    say) sees the part of its replica on TensorFlow and PyTorch. Keras's own Dropout
+    draws alike on every replica; `kerasgen.layers.Dropout` does not.
+
+    Every process needs the same data in the same order. The first process alone writes
+    files; callbacks of Keras that write some, such as CSVLogger, run only there, and
+    with them the progress bar.
+
+    Args:
+        num_devices: Devices of this host, at least 1; None for all. On a CPU, JAX and
+            TensorFlow divide it into as many; PyTorch has as many as `torchrun
+            --nproc-per-node` started.
+        drop_rest: Leave out what is left at the end of an epoch of training and cannot
+            be split evenly.
+
+    Raises:
+        ValueError: There are not so many devices, or `drop_rest` is no bool.
+
+    Example:
+
+    >>> import kerasgen
+    >>> kerasgen.distribution.data_parallel(num_devices=1)
+    >>> kerasgen.distribution.num_devices()
+    1
+    """
+    if num_devices is not None:
+        check_positive_integer("num_devices", num_devices)
+    check_boolean("drop_rest", drop_rest)
+    backend.distribution.start(num_devices)
+    _Settings.drop_rest = drop_rest
+    if num_processes() > 1 and get_random_seed() is None:
+        # Initial weights and seeds that are drawn must be equal.
+        own = random.getrandbits(31) if is_first_process() else 0
+        keras.utils.set_random_seed(backend.distribution.process_sum(own))
+
+
+def num_devices():
+    """Devices that share a batch, of all hosts.
+
+    Returns:
+        Integer >= 1.
+    """
+    return backend.distribution.num_devices()
+
+
+def num_processes():
+    """Processes that train one model: hosts, or on PyTorch devices.
+
+    Returns:
+        Integer >= 1.
+    """
+    return backend.distribution.num_processes()
+
+
+def is_first_process():
+    """Whether this process is the one that writes files.
+
+    Returns:
+        bool; True where there is one process.
+    """
+    return backend.distribution.process_index() == 0
+
+
+def on_first_process(write):
+    """Runs a function on the first process; the others wait for its end.
+
+    Args:
+        write: Function without arguments.
+
+    Returns:
+        What it returned, on the first process; None on the others.
+
+    Raises:
+        RuntimeError: It failed there; the first process raises its error itself.
+
+    Example:
+
+    >>> on_first_process(lambda: "written")
+    'written'
+    """
+    result = error = None
+    if is_first_process():
+        try:
+            result = write()
+        except Exception as raised:
+            error = raised
+    if backend.distribution.process_sum(int(error is not None)):
+        raise error or RuntimeError(
+            "Expected the first process to write its files. Received: an error there"
+        )
+    return result
+
+
+def first_process_says(answer):
+    """What the first process answers, so that all do the same.
+
+    Args:
+        answer: bool, this process's own.
+
+    Returns:
+        bool.
+    """
+    return bool(backend.distribution.process_sum(int(answer and is_first_process())))
+
+
+def is_equal_everywhere(number):
+    """Whether all processes have the same number.
+
+    Args:
+        number: Integer >= 0, this process's own.
+
+    Returns:
+        bool, the same on all.
+    """
+    total = backend.distribution.process_sum(number)
+    differs = total != number * num_processes()
+    return backend.distribution.process_sum(int(differs)) == 0
+
+
+def callbacks_of_this_process(callbacks):
+    """Callbacks without those of Keras that only the first process may run.
+
+    Args:
+        callbacks: List of `keras.callbacks.Callback`.
+
+    Returns:
+        List.
+    """
+    if is_first_process():
+        return callbacks
+    return [c for c in callbacks if not isinstance(c, _WRITERS)]
+
+
+def check_batch_size(batch_size):
+    """Raises ValueError unless the devices can share a batch evenly.
+
+    Args:
+        batch_size: Samples of one update, on all devices together.
+    """
+    if batch_size % num_devices():
+        raise ValueError(
+            f"Expected a batch size that {num_devices()} devices can share evenly. "
+            f"Received: batches of {batch_size} samples"
+        )
+
+
+def drops_rest():
+    """Whether training leaves out a last batch that cannot be split evenly."""
+    return _Settings.drop_rest

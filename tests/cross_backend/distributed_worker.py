@@ -1,0 +1,250 @@
+"""What a run on several devices must do as one on one device does.
+
+Usage: KERAS_BACKEND=jax python distributed_worker.py OUT DEVICES FOLDER ACTION...,
+where DEVICES is 0 for all there are, and actions are names of `engine_cases.CASES` or
+of functions here. Each process writes OUT-0.npz, OUT-1.npz, ...; tests call the actions
+on one device in their own process.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+import engine_cases as cases
+import engine_worker
+import keras
+import numpy as np
+from keras import ops
+
+import kerasgen
+from kerasgen import backend, distribution
+from kerasgen.callbacks import BestWeights, Checkpoint, SampleGrid
+
+EPOCHS = 2
+
+
+class MeanGradient(cases.GivenGradients):
+    """The mean of x is its gradient."""
+
+    def training_step(self, batch, noise):
+        loss = lambda: {"loss": ops.mean(self.linear(batch.x))}  # noqa: E731
+        self.update("linear", loss, batch)
+
+
+class SpoiledGradient(cases.GivenGradients):
+    """Its gradient is NaN in the second step, for row 5 alone; its loss is finite."""
+
+    def training_step(self, batch, noise):
+        is_spoiled = ops.equal(batch.rows, 5) & ops.equal(self.training_steps.value, 1)
+        keep = 1.0 - ops.cast(is_spoiled, "float32")[:, None]
+
+        def terms():
+            return {"loss": ops.mean(ops.sqrt(ops.abs(self.linear(batch.x)) * keep))}
+
+        self.update("linear", terms, batch)
+
+
+class Interrupt(keras.callbacks.Callback):
+    """Ends `fit` as a kill would, after a number of steps."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(backend.peek(self.model, self.model.training_steps)) == 4:
+            raise KeyboardInterrupt
+
+
+def state_of(model):
+    variables = [*model.variables, *model.optimizer.variables]
+    return {f"{i:03d}": ops.convert_to_numpy(v) for i, v in enumerate(variables)}
+
+
+def _put(results, name, values):
+    results |= {f"{name}/{key}": np.asarray(value) for key, value in values.items()}
+
+
+def _compiled(name):
+    model = cases.CASES[name]()
+    cases.set_weights(model)
+    rate = cases.LEARNING_RATES[name]
+    momenta = {p: keras.optimizers.SGD(rate, momentum=0.9) for p in model.players}
+    model.compile_players(momenta)
+    return model
+
+
+def rest(results, folder):
+    """An epoch of three steps, of which the last is small; evaluation likewise."""
+    for name, num in (("dense_vae", 21), ("comparing_gan", 38)):
+        model = _compiled(name)
+        history = model.fit(
+            cases.images(num), batch_size=8, shuffle=False, verbose=0, epochs=EPOCHS
+        )
+        _put(results, f"rest/{name}/logs", history.history)
+        terms = model.evaluate(
+            cases.images(21), batch_size=8, verbose=0, return_dict=True
+        )
+        _put(results, f"rest/{name}/val_logs", terms)
+        _put(results, f"rest/{name}/state", state_of(model))
+
+
+def drop_rest(results, folder):
+    """The last step is left out, where two devices would not have equal parts."""
+    distribution.data_parallel(None, drop_rest=True)
+    model = _compiled("dense_vae")
+    model.fit(cases.images(21), batch_size=8, shuffle=False, verbose=0)
+    distribution.data_parallel(None, drop_rest=False)
+    _put(results, "drop_rest", state_of(model))
+
+
+def without_rest(results, folder):
+    """What `drop_rest` should give."""
+    model = _compiled("dense_vae")
+    model.fit(cases.images(21)[:20], batch_size=8, shuffle=False, verbose=0)
+    _put(results, "drop_rest", state_of(model))
+
+
+def refuse(results, folder):
+    """Batches that two devices cannot share, before anything is compiled."""
+    model = _compiled("dense_vae")
+    batches = iter([cases.images(7)])
+    attempts = {
+        "fit": lambda: model.fit(cases.images(14), batch_size=7, verbose=0),
+        "stream": lambda: model.fit(batches, verbose=0),
+        "evaluate": lambda: model.evaluate(cases.images(14), batch_size=7),
+        "train_on_batch": lambda: model.train_on_batch(cases.images(7)),
+    }
+    for name, attempt in attempts.items():
+        try:
+            attempt()
+        except ValueError as error:
+            results[f"refuse/{name}"] = np.asarray(str(error))
+    functions = model.train_function, model.test_function
+    results["refuse/compiled"] = np.asarray(functions != (None, None))
+
+
+def spoil(results, folder):
+    """NaN in the gradient of one replica stops all, and masks the update on all."""
+    model = SpoiledGradient(6, seed=0)
+    model.linear.set_weights([np.linspace(1, 2, 6)[:, None].astype("float32")])
+    model.compile_players({"linear": keras.optimizers.SGD(0.1)})
+    rng = np.random.default_rng(1)
+    x = rng.uniform(1.0, 2.0, (24, 6)).astype("float32")
+    try:
+        model.fit(x, batch_size=8, shuffle=False, verbose=0)
+    except FloatingPointError as error:
+        results["spoil/error"] = np.asarray(str(error))
+    results["spoil/weights"] = model.linear.get_weights()[0]
+
+
+def scale(results, folder):
+    """Two steps overflow, and what is clipped is the whole batch's gradient."""
+    model = MeanGradient(6, seed=0)
+    model.linear.set_weights([np.linspace(1, 2, 6)[:, None].astype("float32")])
+    inner = keras.optimizers.SGD(0.1, clipnorm=1.0)
+    scaled = keras.optimizers.LossScaleOptimizer(inner, initial_scale=2.0**126)
+    model.compile_players({"linear": scaled})
+    x = np.random.default_rng(2).uniform(8.0, 16.0, (40, 6)).astype("float32")
+    # Halves of a batch that alone would be clipped by other factors.
+    x[np.arange(40) % 8 < 4] *= np.linspace(1.0, 0.8, 6, dtype="float32")
+    model.fit(x, batch_size=8, shuffle=False, verbose=0)
+    _put(results, "scale", state_of(model))
+
+
+def one_batch(results, folder):
+    """`train_on_batch` and `test_on_batch`."""
+    model = _compiled("dense_vae")
+    x = cases.images(8)
+    _put(results, "one_batch/logs", model.train_on_batch(x, return_dict=True))
+    _put(results, "one_batch/val_logs", model.test_on_batch(x, return_dict=True))
+    _put(results, "one_batch/state", state_of(model))
+
+
+def _fit_saved(folder, *callbacks):
+    model = _compiled("dense_vae")
+    model.fit(
+        cases.images(32),
+        batch_size=8,
+        epochs=EPOCHS,
+        shuffle=True,
+        verbose=0,
+        callbacks=[*callbacks, Checkpoint(folder, every=1)],
+    )
+    return model
+
+
+def interrupt(results, folder):
+    """Leaves `folder/interrupted`, of one step short of the first epoch's end."""
+    try:
+        _fit_saved(folder / "interrupted", Interrupt())
+    except KeyboardInterrupt:
+        return
+
+
+def resume(results, folder):
+    """Goes on from `folder/start`."""
+    _put(results, "resume", state_of(_fit_saved(folder / "start")))
+
+
+def load(results, folder):
+    """Reads the newest checkpoint of `folder/start`."""
+    model = _compiled("dense_vae")
+    kerasgen.checkpoint.CheckpointFolder(folder / "start" / "checkpoints").load(model)
+    _put(results, "load", state_of(model))
+
+
+def write(results, folder):
+    """All that writes files in `fit`, and what of it this process wrote."""
+    written, folder = set(), folder / "written"
+
+    def watch(event, arguments):
+        if event == "open" and isinstance(arguments[0], str | Path):
+            path, _, flags = arguments
+            if flags & (os.O_WRONLY | os.O_RDWR) and str(path).startswith(str(folder)):
+                written.add(str(path))
+
+    distribution.on_first_process(lambda: folder.mkdir())
+    sys.addaudithook(watch)
+    _compiled("dense_vae").fit(
+        cases.images(16),
+        batch_size=8,
+        epochs=EPOCHS,
+        verbose=0,
+        callbacks=[
+            BestWeights(folder, "loss"),
+            keras.callbacks.CSVLogger(folder / "log.csv"),
+            SampleGrid(folder),
+            Checkpoint(folder),
+        ],
+    )
+    results["write/number"] = np.asarray(len(written))
+
+
+ACTIONS = {
+    action.__name__: action
+    for action in (
+        *(rest, drop_rest, without_rest, refuse, spoil, scale, one_batch),
+        *(interrupt, resume, load, write),
+    )
+}
+
+
+def act(names, folder):
+    """Results of cases and actions: dict of name to array."""
+    results = {}
+    for name in names:
+        if name in ACTIONS:
+            ACTIONS[name](results, folder)
+        else:
+            rate = cases.LEARNING_RATES[name]
+            engine_worker.train(name, cases.CASES[name](), rate, "auto", results)
+    return results
+
+
+def main(out, num_devices, folder, *names):
+    distribution.data_parallel(int(num_devices) or None)
+    results = act(names, Path(folder))
+    results["devices"] = np.asarray(distribution.num_devices())
+    process = backend.distribution.process_index()
+    np.savez(f"{out}-{process}.npz", **results)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

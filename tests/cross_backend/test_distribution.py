@@ -1,0 +1,292 @@
+"""Two devices give what one gives, on every engine; cases R8 and P1.
+
+A process of its own, or under torchrun two, trains the models of `engine_cases.py` and
+does the actions of `distributed_worker.py`; one device does the same in this process.
+"""
+
+import csv
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import distributed_worker
+import keras
+import numpy as np
+import pytest
+
+from kerasgen.checkpoint import CheckpointFolder
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+WORKER = Path(__file__).with_name("distributed_worker.py")
+BACKEND = keras.backend.backend()
+ACTIONS = ("rest", "drop_rest", "refuse", "spoil", "scale", "one_batch")
+CASES = {
+    # PyTorch compiles nothing: all cases take a few seconds.
+    "torch": ("dense_vae", "comparing_gan", "dcgan", "wgan_gp", "gated_pixel_cnn"),
+    "jax": ("dense_vae",),
+    "tensorflow": ("dense_vae",),
+}[BACKEND]
+SLOW_CASES = ("comparing_gan", "dcgan", "wgan_gp", "sngan", "gated_pixel_cnn")
+SLOW_CASES += ("options_gan", "mode_ensemble", "vq_vae")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
+
+
+def environment_of(**more):
+    return {
+        **os.environ,
+        "PYTHONPATH": str(ROOT),
+        "KERAS_BACKEND": BACKEND,
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "OMP_NUM_THREADS": "1",
+        **more,
+    }
+
+
+def finish(processes):
+    """Waits for processes, and stops them all where one fails."""
+    for process in processes:
+        try:
+            output, _ = process.communicate(timeout=500)
+            assert process.returncode == 0, output[-4000:]
+        except BaseException:
+            for other in processes:
+                other.kill()
+            raise
+
+
+def start(command, arguments, **more):
+    return subprocess.Popen(
+        [*command, WORKER, *map(str, arguments)],
+        env=environment_of(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def read(out):
+    """What each process wrote."""
+    paths = sorted(out.parent.glob(f"{out.name}-*.npz"))
+    return [dict(np.load(path)) for path in paths]
+
+
+def run_devices(num_devices, out, folder, names):
+    """The actions on several devices of this host, processes under torchrun."""
+    command = (sys.executable,)
+    if BACKEND == "torch":
+        command = (*TORCHRUN, "--nproc-per-node", str(num_devices))
+    finish([start(command, (out, num_devices, folder, *names))])
+    return read(out)
+
+
+def run_hosts(out, folder, names):
+    """The actions in two processes with a device each, as on two hosts."""
+    with socket.socket() as one, socket.socket() as two:
+        one.bind(("127.0.0.1", 0)), two.bind(("127.0.0.1", 0))
+        addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in (one, two)]
+    processes = []
+    for index in range(2):
+        arguments = (out, 0, folder, *names)
+        cluster = {"worker": addresses}
+        task = {"type": "worker", "index": index}
+        hosts = {
+            "tensorflow": {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
+            "jax": {
+                "KERAS_DISTRIBUTION_JOB_ADDRESSES": addresses[0],
+                "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+                "KERAS_DISTRIBUTION_PROCESS_ID": str(index),
+            },
+            "torch": {},
+        }[BACKEND]
+        command = (sys.executable,)
+        if BACKEND == "torch":
+            port = addresses[0].split(":")[1]
+            command = (sys.executable, "-m", "torch.distributed.run", "--nnodes", "2")
+            command += ("--node-rank", str(index), "--nproc-per-node", "1")
+            command += ("--master-addr", "127.0.0.1", "--master-port", port)
+        processes.append(start(command, arguments, **hosts))
+    finish(processes)
+    return read(out)
+
+
+def compare(one, many):
+    """Gradients to 1e-5 of the tensor's largest, all else to 1e-5 absolutely."""
+    assert len(one) > 1
+    for kind in {_kind(key): None for key in one}:
+        pairs = (
+            [(k, v) for k, v in r.items() if _kind(k) == kind] for r in (one, many)
+        )
+        # In order, since names differ by Keras's counters.
+        for (key, expected), (_, found) in zip(*pairs, strict=True):
+            assert found.shape == expected.shape, key
+            is_relative = "/gradient/" in key or "logs/" in key
+            scale = np.abs(expected).max(initial=0.0) if is_relative else 1.0
+            error = np.abs(found.astype("float64") - expected).max(initial=0.0)
+            tolerance = 1 if "/images/" in key else 1e-5 * scale
+            assert error <= tolerance, (key, error, scale)
+
+
+def _kind(key):
+    return tuple(key.split("/")[:2])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Folder, results of one device, results of each process of two devices."""
+    folder = tmp_path_factory.mktemp("devices")
+    one = distributed_worker.act(
+        (*CASES, "rest", "without_rest", "scale", "one_batch", "interrupt"), folder
+    )
+    shutil.move(folder / "interrupted", folder / "start")
+    one |= distributed_worker.act(("load",), folder)
+    names = (*CASES, *ACTIONS, "load", "interrupt", "resume", "write")
+    return folder, one, run_devices(2, folder / "two", folder, names)
+
+
+@pytest.fixture(scope="module")
+def whole_run(tmp_path_factory):
+    """The state after the run that others interrupt and resume, on one device."""
+    results, folder = {}, tmp_path_factory.mktemp("whole")
+    distributed_worker.resume(results, folder)
+    return results
+
+
+def part(results, prefix):
+    return {k: v for k, v in results.items() if k.startswith(f"{prefix}/")}
+
+
+@pytest.mark.parametrize("name", (*CASES, "rest", "drop_rest", "scale", "one_batch"))
+def test_two_devices_train_as_one(runs, name):
+    _, one, processes = runs
+    for process in processes:
+        assert process["devices"] == 2
+        compare(part(one, name), part(process, name))
+
+
+def test_processes_hold_equal_weights(runs):
+    first, *others = runs[2]
+    assert len(others) == (BACKEND == "torch")
+    for other in others:
+        for key, value in part(first, "rest").items():
+            np.testing.assert_array_equal(value, other[key])
+
+
+def test_the_loss_scale_fell_and_the_training_went_on(runs):
+    _, one, _ = runs
+    scales = [float(v) for v in part(one, "scale").values() if v.shape == ()]
+    assert max(scales) == 2.0**124
+    assert 3 in scales  # of five steps
+
+
+def test_a_batch_that_cannot_be_split_is_refused(runs):
+    for process in runs[2]:
+        messages = part(process, "refuse")
+        assert not messages.pop("refuse/compiled")
+        assert len(messages) == 4
+        for message in messages.values():
+            assert str(message) == (
+                "Expected a batch size that 2 devices can share evenly. "
+                "Received: batches of 7 samples"
+            )
+
+
+def test_a_gradient_that_is_nan_on_one_replica_stops_all(runs):
+    _, _, processes = runs
+    results = distributed_worker.act(("spoil",), None)
+    for process in processes:
+        assert str(process["spoil/error"]) == str(results["spoil/error"])
+        assert "the gradient of the linear at training step 2" in str(
+            process["spoil/error"]
+        )
+        weights = process["spoil/weights"]
+        np.testing.assert_allclose(weights, results["spoil/weights"], rtol=1e-6)
+
+
+def test_only_the_first_process_writes(runs):
+    folder, _, processes = runs
+    numbers = [int(process["write/number"]) for process in processes]
+    assert numbers[0] >= 6 and not any(numbers[1:])
+    with open(folder / "written" / "log.csv", newline="") as file:
+        assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
+    assert len([*(folder / "written" / "samples").iterdir()]) == 2
+
+
+def test_a_run_of_one_device_goes_on_with_two(runs, whole_run):
+    for process in runs[2]:
+        compare(part(whole_run, "resume"), part(process, "resume"))
+
+
+def test_a_run_of_two_devices_goes_on_with_one(runs, whole_run, tmp_path):
+    shutil.copytree(runs[0] / "interrupted", tmp_path / "start")
+    assert CheckpointFolder(tmp_path / "start" / "checkpoints").steps()[-1] == 3
+    results = {}
+    distributed_worker.resume(results, tmp_path)
+    compare(part(whole_run, "resume"), part(results, "resume"))
+
+
+def test_what_two_devices_read_is_what_one_wrote(runs):
+    _, one, processes = runs
+    for process in processes:
+        for key, value in part(one, "load").items():
+            np.testing.assert_array_equal(value, process[key])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SLOW_CASES)
+def test_two_devices_train_as_one_slowly(name, tmp_path):
+    one = distributed_worker.act((name,), tmp_path)
+    for process in run_devices(2, tmp_path / "two", tmp_path, (name,)):
+        compare(one, process)
+
+
+@pytest.mark.slow
+def test_two_hosts_train_as_one_device(tmp_path):
+    names = ("dense_vae", "dcgan", "interrupt")
+    one = distributed_worker.act(names, tmp_path / "one")
+    more = ("rest", "refuse", "spoil", "write")
+    one |= distributed_worker.act(more[:1], tmp_path)
+    processes = run_hosts(tmp_path / "two", tmp_path, (*names, *more))
+    assert len(processes) == 2
+    for process in processes:
+        assert process["devices"] == 2
+        compare(one, process)
+        assert str(process["refuse/fit"]).endswith("batches of 7 samples")
+        assert "the gradient of the linear" in str(process["spoil/error"])
+    numbers = [int(process["write/number"]) for process in processes]
+    assert numbers[0] >= 6 and numbers[1] == 0
+    steps = CheckpointFolder(tmp_path / "interrupted" / "checkpoints").steps()
+    assert steps == [2, 3]
+
+
+@pytest.mark.slow
+def test_a_run_of_four_devices_goes_on_with_two_and_one(whole_run, tmp_path):
+    run_devices(4, tmp_path / "four", tmp_path, ("interrupt",))
+    for folder in ("two", "one"):
+        shutil.copytree(tmp_path / "interrupted", tmp_path / folder / "start")
+    results = {}
+    distributed_worker.resume(results, tmp_path / "one")
+    found = run_devices(2, tmp_path / "results", tmp_path / "two", ("resume",))
+    for result in (results, *found):
+        compare(part(whole_run, "resume"), part(result, "resume"))
+
+
+@pytest.mark.slow
+def test_other_backends_read_what_two_devices_wrote(tmp_path):
+    run_devices(2, tmp_path / "two", tmp_path, ("interrupt",))
+    shutil.move(tmp_path / "interrupted", tmp_path / "start")
+    step = max((tmp_path / "start" / "checkpoints").glob("step-*"))
+    with np.load(step / "state.npz") as archive:
+        written = [archive[str(i)] for i in range(len(archive))]
+    for other in {"tensorflow", "jax", "torch"} - {BACKEND}:
+        arguments = (tmp_path / other, 1, tmp_path, "load")
+        finish([start((sys.executable,), arguments, KERAS_BACKEND=other)])
+        (found,) = read(tmp_path / other)
+        state = [*part(found, "load").values()]
+        assert len(state) > 20
+        # After the state come the trackers of the logs.
+        for a, b in zip(state, written, strict=False):
+            np.testing.assert_array_equal(a, b)

@@ -1,0 +1,93 @@
+"""One device, where data parallelism changes nothing; tests/cross_backend has two."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgen import backend, distribution, models, replicas
+
+
+def test_one_device_is_no_distribution():
+    distribution.data_parallel(num_devices=1)
+    assert distribution.num_devices() == distribution.num_processes() == 1
+    assert distribution.is_first_process()
+    assert keras.distribution.distribution() is None
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    vae.compile("sgd")
+    vae.fit(np.ones((7, 4), "float32"), batch_size=7, verbose=0)
+
+
+@pytest.mark.parametrize("number", [0, -1, 1.5, True])
+def test_a_number_of_devices_is_a_positive_integer(number):
+    with pytest.raises(ValueError, match=f"Received: num_devices={number}"):
+        distribution.data_parallel(number)
+
+
+def test_devices_that_are_not_there_are_refused():
+    # The backend has started by now, so that a CPU cannot be divided any more.
+    keras.ops.convert_to_numpy(keras.ops.ones(2) + 1.0)
+    with pytest.raises(ValueError, match="Expected num_devices.*num_devices=64"):
+        distribution.data_parallel(64)
+
+
+def test_what_fails_on_the_first_process_is_raised():
+    def fail():
+        raise OSError("no space")
+
+    with pytest.raises(OSError, match="no space"):
+        distribution.on_first_process(fail)
+    assert distribution.on_first_process(lambda: 3) == 3
+    assert distribution.first_process_says(True)
+    assert not distribution.first_process_says(False)
+    assert distribution.is_equal_everywhere(5)
+
+
+def test_callbacks_that_write_run_on_the_first_process_only(monkeypatch, tmp_path):
+    log = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    stop = keras.callbacks.EarlyStopping()
+    assert distribution.callbacks_of_this_process([log, stop]) == [log, stop]
+    monkeypatch.setattr(backend.distribution, "process_index", lambda: 1)
+    assert distribution.callbacks_of_this_process([log, stop]) == [stop]
+
+
+def test_a_batch_is_split_where_every_part_has_equal_shares(monkeypatch):
+    """Two devices, two batches in a step: rows of either are those of one device."""
+    steps = [(np.arange(8), np.arange(8)), (np.arange(6), np.arange(6))]
+    monkeypatch.setattr(backend.distribution, "num_devices", lambda: 2)
+    name = keras.backend.backend()
+    if name == "tensorflow":
+        parts = list(backend.distribution.parts(iter(steps), 2))
+        assert [len(part[0]) for part in parts] == [4, 4, 6, 6]
+        np.testing.assert_array_equal(parts[1][1], [4, 5, 6, 7])
+    elif name == "torch":
+        monkeypatch.setattr(backend.distribution, "process_index", lambda: 1)
+        parts = list(backend.distribution.parts(iter(steps), 2))
+        assert [len(part[0]) for part in parts] == [4, 6]
+        np.testing.assert_array_equal(parts[0][1], [4, 5, 6, 7])
+    else:
+        steps.append((np.arange(5), np.arange(5)))
+        parts = list(backend.distribution.parts(iter(steps), 2))
+        assert [len(part[0]) for part in parts] == [8, 6, 6]
+        for part, step in zip(parts, steps, strict=True):
+            for array, expected in zip(
+                backend.distribution.whole(part), step, strict=True
+            ):
+                np.testing.assert_array_equal(array, expected)
+
+
+def test_replicas_say_nothing_where_there_is_one():
+    x = keras.ops.ones((3, 2))
+    assert replicas.mean(x) is x
+    everyone, first = replicas.gather(x)
+    assert everyone is x and first == 0
+    assert replicas.own_rows(x, first, 3) is x
+    with replicas.step_scope(np.arange(3, dtype="int32")):
+        assert float(replicas.samples_of(np.arange(3))) == 3.0
+
+
+def test_batch_normalization_stays_keras_own():
+    network = keras.Sequential(
+        [keras.Input((2,)), keras.layers.BatchNormalization(name="norm")]
+    )
+    replicas.synchronize(network)
+    assert "_moments" not in vars(network.get_layer("norm"))
