@@ -44,7 +44,6 @@ def gan(request):
     return make(request.param, ema_decay=0.9)
 
 
-@pytest.mark.eager
 def test_training_on_labels_moves_every_variable(gan):
     before = [ops.convert_to_numpy(v).copy() for v in gan.trainable_variables]
     history = gan.fit(*data(), batch_size=16, epochs=2, verbose=0).history

@@ -60,7 +60,6 @@ def test_samples_of_an_autoencoder_look_like_its_data(digits, autoencoder):
     np.testing.assert_allclose(nats, sampler.mixture.log_likelihood(codes).mean())
 
 
-@pytest.mark.eager
 def test_it_draws_codes_and_decodes_them(digits, autoencoder):
     sampler = make(autoencoder)
     sampler.fit(digits.images, verbose=0)
