@@ -61,7 +61,6 @@ UNTRAINED = {
     "cvae_fashion_mnist",
     "denoising_autoencoder_fashion_mnist",
     "vq_vae_fashion_mnist",
-    "gated_pixel_cnn_fashion_mnist",
 }
 # base calls presets and export by the one allowed lazy import.
 LAZY = {("models/base.py", "presets"), ("models/base.py", "export")}
