@@ -28,6 +28,7 @@ UNMEASURED = {
     "generative_classifiers",
     "latent_spaces",
     "likelihood_bounds",
+    "pixel_training",
     "rate_distortion",
     "recommendation",
     "vae_vs_pythae",
