@@ -130,7 +130,10 @@ class LikelihoodModel(SamplingModel):
 
         A mixture draws from the exact conditional distribution given all that is kept.
         A model of pixels draws in raster order, each value given all before it: what is
-        kept further down does not speak for what is hidden above it.
+        kept further down does not speak for what is hidden above it. Neither does it
+        for a class that is drawn, by Bayes' rule, p(class | kept) proportional to
+        p(kept | class): of the values kept before the first hidden one, classes equally
+        likely beforehand. Where the first value is hidden, all classes stay so.
 
         Args:
             images: uint8 or float images, or vectors (B, ...), as in `fit`; hidden
@@ -139,9 +142,9 @@ class LikelihoodModel(SamplingModel):
                 the channels of images may be left out.
             seed: Integer in [0, 2**32), or None for fresh noise.
             labels: int (B,), or one class for all, for a conditional model; None draws
-                them.
+                a class for each completion.
             num_draws: Completions of each sample; None for one, without an axis.
-            temperature: As in `generate`, of the hidden values.
+            temperature: As in `generate`, of the hidden values; not of classes.
             use_ema: As in `generate`.
             value_range: As in `fit`.
             batch_size: Samples computed at once.
