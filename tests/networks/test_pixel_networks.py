@@ -7,6 +7,7 @@ from keras import ops
 from kerasgen.models.pixel_sampling import Given, sample_naively, sample_pixels
 from kerasgen.networks.gated_pixel_cnn import GatedPixelCNNNetwork
 from kerasgen.networks.pixel_cnn import PixelCNNNetwork
+from kerasgen.networks.pixel_rnn import PixelRNNNetwork
 from kerasgen.pixel_distributions import Categorical
 from tests.networks.pixel_probes import (
     assert_pixel_by_pixel_as_all_at_once,
@@ -163,3 +164,10 @@ def test_levels_read_as_kinds_keep_the_order_of_pixels(name):
     expected = found[:2].reshape(2, *shape, LEVELS)
     again = ops.convert_to_numpy(copy(x[:2]))
     np.testing.assert_allclose(again, expected, atol=1e-4)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("network", [PixelCNNNetwork, PixelRNNNetwork])
+def test_networks_without_labels_take_no_classes(network):
+    with pytest.raises(TypeError, match="num_classes"):
+        network((4, 4, 1), LEVELS, num_classes=3)
