@@ -121,7 +121,8 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
     def call(self, x, labels=None, training=False):
         """Parameters of the distribution of every value.
 
-        `predict` gives the same batch by batch, of a model without classes.
+        `predict` gives the same batch by batch, of a model without classes. Values
+        between levels count as the nearest, which `log_likelihood` would refuse.
 
         Args:
             x: uint8 or float (B, H, W, C).
@@ -135,7 +136,9 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
             # The spec of a conditional model says what was expected.
             self.data_spec().check_labels(None, 0)
         network = self.sampling_network(use_ema=not training)
-        return network(self.to_model_domain(x), labels, training=training)
+        levels = unit_to_levels(self.to_model_domain(x), self.num_levels)
+        x = levels_to_unit(levels, self.num_levels)
+        return network(x, labels, training=training)
 
     def log_likelihood_of(self, samples, labels, seed, use_ema):
         return self._log_prob_of(samples, labels, use_ema).sum(axis=1)

@@ -17,6 +17,8 @@ from kerasgen.models.sampling_model import SamplingModel
 from kerasgen.models.signatures import Signature, TensorInput, label_input
 from kerasgen.pixel_distributions import bits_of
 
+MAX_COMPLETED_VALUES = 2**31 - 1
+
 
 class Completion(NamedTuple):
     """A batch of samples to complete.
@@ -143,7 +145,8 @@ class LikelihoodModel(SamplingModel):
             seed: Integer in [0, 2**32), or None for fresh noise.
             labels: int (B,), or one class for all, for a conditional model; None draws
                 a class for each completion.
-            num_draws: Completions of each sample; None for one, without an axis.
+            num_draws: Completions of each sample, less than 2**31 values in all; None
+                for one, without an axis.
             temperature: As in `generate`, of the hidden values; not of classes.
             use_ema: As in `generate`.
             value_range: As in `fit`.
@@ -160,7 +163,7 @@ class LikelihoodModel(SamplingModel):
         """
         check_positive_integer("batch_size", batch_size)
         draws = 1 if num_draws is None else num_draws
-        check_positive_integer("num_draws", draws)
+        draws = check_positive_integer("num_draws", draws)
         self.check_temperature(temperature)
         seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
         spec = self.data_spec(value_range)
@@ -171,6 +174,12 @@ class LikelihoodModel(SamplingModel):
         x = spec.check_kept(images, mask)
         labels = self.check_labels(labels, len(x))
         num_rows = len(x) * draws
+        if draws > 1 and num_rows * self.num_values > MAX_COMPLETED_VALUES:
+            raise ValueError(
+                "Draws of all samples are held at once: expected less than 2**31 "
+                "values; more can be drawn in parts, of other seeds. Received: "
+                f"num_draws={draws} of {len(x)} samples of {self.num_values} values"
+            )
         parts = []
         for part in row_batches(num_rows, batch_size):
             rows, laps = np.divmod(part, np.int32(draws))

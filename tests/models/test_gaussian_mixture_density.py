@@ -33,6 +33,17 @@ def test_log_likelihood_and_responsibilities_of_vectors():
         model.bits_per_dim(x)
 
 
+@pytest.mark.eager
+def test_responsibilities_far_away_sum_to_one():
+    """Where densities are so small that their sum is one of them, in float64."""
+    model = GaussianMixture((2,), 2, "diagonal")
+    means, scales = np.array([[-1.0, 0.0], [1.0, 0.0]]), np.ones((2, 2))
+    model.mixture = Mixture(np.full(2, 0.5), Diagonal(means, scales))
+    found = model.responsibilities(np.array([[0.0, 1e10], [3.0, 1e9], [1e38, -1e38]]))
+    assert (found >= 0).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1.0, rtol=1e-12)
+
+
 def test_bits_of_images_are_those_of_dequantised_grey_levels():
     """One pixel, whose cells have known probabilities."""
     model = GaussianMixture((1, 1, 1), 1, "diagonal")

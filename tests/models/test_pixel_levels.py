@@ -9,7 +9,7 @@ from kerasgen.datasets import quantize
 from kerasgen.datasets.levels import grey_values
 from kerasgen.models import PixelCNN
 from kerasgen.pixel_distributions import unit_to_levels
-from tests.models.small_pixel_models import MAKERS, NUM_LEVELS, images
+from tests.models.small_pixel_models import MAKERS, NUM_LEVELS, images, randomize
 
 
 @pytest.fixture(params=MAKERS)
@@ -60,3 +60,16 @@ def test_every_number_of_levels_goes_there_and_back():
         unit = ops.convert_to_tensor((table / 127.5 - 1).astype("float32"))
         back = ops.convert_to_numpy(unit_to_levels(unit, num_levels))
         np.testing.assert_array_equal(back, np.arange(num_levels))
+
+
+@pytest.mark.eager
+def test_predictions_are_of_the_nearest_levels(make):
+    """As what is served: a graph cannot refuse values."""
+    model, x = randomize(make()), images(3)
+    x[:, 1, 1] = 100
+    rounded = quantize(x, NUM_LEVELS)
+    assert (x != rounded).any()
+    expected = model.predict(rounded, verbose=0)
+    as_float = (x / 127.5 - 1).astype("float32")
+    for given in (x, as_float):
+        np.testing.assert_array_equal(model.predict(given, verbose=0), expected)

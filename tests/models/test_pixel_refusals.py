@@ -27,7 +27,9 @@ def test_bad_masks(mask, error, message):
         MAKERS["pixel_cnn"]().complete(images(3), mask)
 
 
-@pytest.mark.parametrize("temperature", [0, -1.0, np.nan, np.inf, "hot"])
+@pytest.mark.parametrize(
+    "temperature", [0, -1.0, np.nan, np.inf, "hot", True, np.True_, 1j, np.complex64(1)]
+)
 def test_bad_temperatures(temperature):
     model = MAKERS["pixel_cnn"]()
     with pytest.raises(ValueError, match="`temperature` is a number > 0"):
@@ -93,3 +95,27 @@ def test_kernels_are_odd_and_the_first_sees_something(size):
         with pytest.raises(ValueError, match=">= 3. Received: first_kernel_size=1"):
             make((4, 4, 1), **arguments, first_kernel_size=1)
         make((4, 4, 1), **arguments, kernel_size=1)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("num_draws", [10**8, 10**20, np.int64(2**62)])
+def test_more_draws_than_memory_are_refused_at_once(num_draws):
+    message = "less than 2.*31 values.*Received: num_draws=.* of 3 samples of 16 values"
+    with pytest.raises(ValueError, match=message):
+        MAKERS["pixel_cnn"]().complete(
+            images(3), np.ones(SHAPE, bool), num_draws=num_draws
+        )
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("cell", [["row_lstm"], None, "lstm", np.array(["a", "b"])])
+def test_cells_are_names(cell):
+    with pytest.raises(ValueError, match="`cell` is one of.*Received: cell="):
+        PixelRNN((4, 4, 1), cell=cell)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("one_hot", ["yes", 1, None])
+def test_one_hot_is_true_or_false(one_hot):
+    with pytest.raises(ValueError, match="`one_hot` is True or False. Received: "):
+        GatedPixelCNN((4, 4, 1), one_hot=one_hot)
