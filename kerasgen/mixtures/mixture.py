@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from kerasgen.mixtures.components import Components
 
@@ -71,8 +71,8 @@ class Mixture(NamedTuple):
             Log-likelihoods, float64 (N,), and responsibilities, float64 (N, K).
         """
         log_joint = self.log_joint(x)
-        log_likelihood = logsumexp(log_joint, axis=1)
-        return log_likelihood, np.exp(log_joint - log_likelihood[:, None])
+        # Not a difference of the two: far away both lose what tells components apart.
+        return logsumexp(log_joint, axis=1), softmax(log_joint, axis=1)
 
     def maximize(self, x, responsibilities, reg_covar):
         """M step: the mixture of largest expected log-likelihood.

@@ -2,15 +2,17 @@
 
 import numpy as np
 from keras import ops
+from scipy.special import softmax
 
 from kerasgen import random
+from kerasgen.mixtures.conditioning import draw_index
 from kerasgen.models.gan_checks import check_fraction
 from kerasgen.models.levels import LevelSpec, levels_to_grey
 from kerasgen.models.likelihood_model import LikelihoodModel
 from kerasgen.models.moving_average import MovingAverage
 from kerasgen.models.pixel_sampling import Given, sample_pixels
 from kerasgen.models.row_batches import row_batches
-from kerasgen.models.sampling_model import COMPLETION_STEP
+from kerasgen.models.sampling_model import COMPLETION_STEP, DRAWN
 from kerasgen.models.single_player import SinglePlayer
 from kerasgen.pixel_distributions import bits_of, levels_to_unit, unit_to_levels
 
@@ -119,7 +121,8 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
     def call(self, x, labels=None, training=False):
         """Parameters of the distribution of every value.
 
-        `predict` gives the same batch by batch, of a model without classes.
+        `predict` gives the same batch by batch, of a model without classes. Values
+        between levels count as the nearest, which `log_likelihood` would refuse.
 
         Args:
             x: uint8 or float (B, H, W, C).
@@ -133,9 +136,15 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
             # The spec of a conditional model says what was expected.
             self.data_spec().check_labels(None, 0)
         network = self.sampling_network(use_ema=not training)
-        return network(self.to_model_domain(x), labels, training=training)
+        levels = unit_to_levels(self.to_model_domain(x), self.num_levels)
+        x = levels_to_unit(levels, self.num_levels)
+        return network(x, labels, training=training)
 
     def log_likelihood_of(self, samples, labels, seed, use_ema):
+        return self._log_prob_of(samples, labels, use_ema).sum(axis=1)
+
+    def _log_prob_of(self, samples, labels, use_ema):
+        """Log-probability of each value on the host: float64 (B, num_values)."""
         log_prob = self.compiled_function("log_prob", self._log_prob_of_data, use_ema)
         parts = [
             ops.convert_to_numpy(
@@ -144,7 +153,7 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
             for rows in row_batches(len(samples), LIKELIHOOD_ROWS)
         ]
         values = np.concatenate(parts)[: len(samples)]
-        return values.astype(np.float64).sum(axis=(1, 2, 3))
+        return values.reshape(len(samples), -1).astype(np.float64)
 
     def log_likelihood_tensor(self, x, labels):
         return ops.sum(self._log_prob_of_data(x, labels, True), axis=(1, 2, 3))
@@ -160,15 +169,44 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
         return levels_to_grey(levels, self.num_levels)
 
     def draw_hidden(self, completion):
+        """Values in raster order; a class that is drawn, by Bayes' rule before."""
         x, mask, labels, rows, laps, seed, temperature, use_ema = completion
+        if labels is not None and (labels == DRAWN).any():
+            labels = np.where(labels == DRAWN, self._draw_classes(completion), labels)
         draw = self.compiled_function("complete", self._complete, use_ema)
         temperature = np.asarray(temperature, np.float32)
         return draw(x, mask, labels, rows, laps, seed, temperature)
 
+    def _draw_classes(self, completion):
+        """Classes given what is kept before the first hidden value: int32 (B,)."""
+        draw_noise = self.compiled_function("class", self._class_noise)
+        uniform = draw_noise(completion.rows, completion.laps, completion.seed)
+        _, first, image = np.unique(
+            completion.rows, return_index=True, return_inverse=True
+        )
+        p = self._class_probabilities(
+            completion.x[first], completion.mask[first], completion.use_ema
+        )
+        index = draw_index(p[image], ops.convert_to_numpy(uniform))
+        return index.astype(np.int32)
+
+    def _class_probabilities(self, x, mask, use_ema):
+        """p(class | values kept before the first hidden one): float64 (B, K).
+
+        Classes are equally likely beforehand. One pass of the network a class.
+        """
+        is_before = np.logical_and.accumulate(mask.reshape(len(x), -1), axis=1)
+        log_p = [
+            self._log_prob_of(x, np.full(len(x), label, np.int32), use_ema)
+            for label in range(self.num_classes)
+        ]
+        return softmax(np.where(is_before, log_p, 0.0).sum(axis=2).T, axis=1)
+
+    def _class_noise(self, rows, laps, seed):
+        return random.Noise(seed, COMPLETION_STEP, rows, laps).uniform("labels", ())
+
     def _complete(self, x, mask, labels, rows, laps, seed, temperature, use_ema):
         noise = random.Noise(seed, COMPLETION_STEP, rows, laps)
-        if labels is not None:
-            labels = ops.where(labels < 0, self.draw_labels(noise), labels)
         levels = unit_to_levels(self.to_model_domain(x), self.num_levels)
         return sample_pixels(
             self.sampling_network(use_ema),

@@ -40,6 +40,7 @@ class EMModel(HostFittedModel, LikelihoodModel):
         x=None,
         y=None,
         *,
+        batch_size=None,
         epochs=100,
         verbose="auto",
         callbacks=None,
@@ -57,6 +58,8 @@ class EMModel(HostFittedModel, LikelihoodModel):
         Args:
             x: As in `GenerativeModel.fit`; a dataset is read whole, once.
             y: Not used.
+            batch_size: Not used, for a step of EM takes all samples; an integer >= 1
+                or None, so that code for all models runs.
             epochs: Most iterations of EM.
             verbose: "auto", 0, 1 or 2.
             callbacks: List of `keras.callbacks.Callback`.
@@ -79,6 +82,7 @@ class EMModel(HostFittedModel, LikelihoodModel):
             FloatingPointError: A component collapsed onto samples of no variance. The
                 mixture keeps its last values.
         """
+        self.check_batch_size(batch_size)
         check_positive_integer("epochs", epochs)
         check_non_negative("tolerance", tolerance)
         check_positive_integer("num_starts", num_starts)
@@ -128,13 +132,21 @@ class EMModel(HostFittedModel, LikelihoodModel):
         return self.history
 
     def evaluate(
-        self, x=None, y=None, *, verbose="auto", return_dict=False, value_range=None
+        self,
+        x=None,
+        y=None,
+        *,
+        batch_size=None,
+        verbose="auto",
+        return_dict=False,
+        value_range=None,
     ):
         """Mean of `log_likelihood` and, of images, the same in bits a value.
 
         Args:
             x: As in `fit`.
             y: Not used.
+            batch_size: As in `fit`.
             verbose: Not used.
             return_dict: Return a dict of the terms rather than a list.
             value_range: As in `fit`.
@@ -142,6 +154,7 @@ class EMModel(HostFittedModel, LikelihoodModel):
         Returns:
             The `evaluation_terms`.
         """
+        self.check_batch_size(batch_size)
         terms = self._evaluate(gather_samples(self, x, y, value_range)[0])
         return terms if return_dict else list(terms.values())
 

@@ -97,29 +97,39 @@ class ImageCodec(HostFittedModel):
     def data_shape(self):
         return self.model.data_shape
 
-    def fit(self, x=None, y=None, *, value_range=None):
+    def fit(self, x=None, y=None, *, batch_size=None, value_range=None):
         """Counts the codes of images.
 
         Args:
             x: As in `GenerativeModel.fit`; a dataset is read whole, once.
             y: Not used.
+            batch_size: Not used; an integer >= 1 or None.
             value_range: As in `GenerativeModel.fit`.
 
         Raises:
             ValueError: The data does not fit the model, before any work.
         """
+        self.check_batch_size(batch_size)
         samples, _ = gather_samples(self.model, x, y, value_range)
         codebook = ops.convert_to_numpy(self.model.quantizer.codebook)
         self.tables.count(self.model.encode(samples), codebook, self.seed)
 
     def evaluate(
-        self, x=None, y=None, *, verbose="auto", return_dict=False, value_range=None
+        self,
+        x=None,
+        y=None,
+        *,
+        batch_size=None,
+        verbose="auto",
+        return_dict=False,
+        value_range=None,
     ):
         """Error and size of images of the model's shape.
 
         Args:
             x: As in `fit`.
             y: Not used.
+            batch_size: As in `fit`.
             verbose: Not used.
             return_dict: Return a dict of the terms rather than a list.
             value_range: As in `fit`.
@@ -128,6 +138,7 @@ class ImageCodec(HostFittedModel):
             `mse`, of a value in [-1, 1] after rounding to grey levels, and
             `bits_per_pixel`, headers included.
         """
+        self.check_batch_size(batch_size)
         samples, _ = gather_samples(self.model, x, y, value_range)
         if samples.dtype != np.uint8:
             samples = np.clip(samples * 127.5 + 128.0, 0, 255).astype(np.uint8)

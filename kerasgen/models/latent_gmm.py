@@ -101,13 +101,21 @@ class LatentGMM(HostFittedModel, SamplingModel):
         return self.mixture.fit(codes, **arguments)
 
     def evaluate(
-        self, x=None, y=None, *, verbose="auto", return_dict=False, value_range=None
+        self,
+        x=None,
+        y=None,
+        *,
+        batch_size=None,
+        verbose="auto",
+        return_dict=False,
+        value_range=None,
     ):
         """Mean log-density of the codes of samples, in nats.
 
         Args:
             x: As in `fit`.
             y: As in `fit`.
+            batch_size: Not used.
             verbose: Not used.
             return_dict: Return a dict of the terms rather than a list.
             value_range: As in `fit`.
@@ -115,6 +123,7 @@ class LatentGMM(HostFittedModel, SamplingModel):
         Returns:
             The `evaluation_terms`.
         """
+        self.check_batch_size(batch_size)
         codes = self._codes(x, y, value_range)
         return self.mixture.evaluate(codes, return_dict=return_dict)
 

@@ -17,6 +17,8 @@ from kerasgen.models.sampling_model import SamplingModel
 from kerasgen.models.signatures import Signature, TensorInput, label_input
 from kerasgen.pixel_distributions import bits_of
 
+MAX_COMPLETED_VALUES = 2**31 - 1
+
 
 class Completion(NamedTuple):
     """A batch of samples to complete.
@@ -130,7 +132,10 @@ class LikelihoodModel(SamplingModel):
 
         A mixture draws from the exact conditional distribution given all that is kept.
         A model of pixels draws in raster order, each value given all before it: what is
-        kept further down does not speak for what is hidden above it.
+        kept further down does not speak for what is hidden above it. Neither does it
+        for a class that is drawn, by Bayes' rule, p(class | kept) proportional to
+        p(kept | class): of the values kept before the first hidden one, classes equally
+        likely beforehand. Where the first value is hidden, all classes stay so.
 
         Args:
             images: uint8 or float images, or vectors (B, ...), as in `fit`; hidden
@@ -139,9 +144,10 @@ class LikelihoodModel(SamplingModel):
                 the channels of images may be left out.
             seed: Integer in [0, 2**32), or None for fresh noise.
             labels: int (B,), or one class for all, for a conditional model; None draws
-                them.
-            num_draws: Completions of each sample; None for one, without an axis.
-            temperature: As in `generate`, of the hidden values.
+                a class for each completion.
+            num_draws: Completions of each sample, less than 2**31 values in all; None
+                for one, without an axis.
+            temperature: As in `generate`, of the hidden values; not of classes.
             use_ema: As in `generate`.
             value_range: As in `fit`.
             batch_size: Samples computed at once.
@@ -157,7 +163,7 @@ class LikelihoodModel(SamplingModel):
         """
         check_positive_integer("batch_size", batch_size)
         draws = 1 if num_draws is None else num_draws
-        check_positive_integer("num_draws", draws)
+        draws = check_positive_integer("num_draws", draws)
         self.check_temperature(temperature)
         seed = secrets.randbits(32) if seed is None else seeds.check_seed(seed)
         spec = self.data_spec(value_range)
@@ -168,6 +174,12 @@ class LikelihoodModel(SamplingModel):
         x = spec.check_kept(images, mask)
         labels = self.check_labels(labels, len(x))
         num_rows = len(x) * draws
+        if draws > 1 and num_rows * self.num_values > MAX_COMPLETED_VALUES:
+            raise ValueError(
+                "Draws of all samples are held at once: expected less than 2**31 "
+                "values; more can be drawn in parts, of other seeds. Received: "
+                f"num_draws={draws} of {len(x)} samples of {self.num_values} values"
+            )
         parts = []
         for part in row_batches(num_rows, batch_size):
             rows, laps = np.divmod(part, np.int32(draws))

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasgen.arguments import check_multiple, check_positive_integer
+from kerasgen.arguments import check_boolean, check_multiple, check_positive_integer
 from kerasgen.models.autoregressive import AutoregressiveModel
 from kerasgen.networks.gated_pixel_cnn import GatedPixelCNNNetwork
 from kerasgen.networks.pixel_cnn import PixelCNNNetwork
@@ -134,7 +134,7 @@ class GatedPixelCNN(AutoregressiveModel):
             "kernel_size": kernel_size,
             "first_kernel_size": first_kernel_size,
             "num_classes": num_classes,
-            "one_hot": one_hot,
+            "one_hot": check_boolean("one_hot", one_hot),
         }
         network = GatedPixelCNNNetwork(
             num_parameters=distribution.num_parameters,

@@ -94,7 +94,7 @@ class PixelRNN(AutoregressiveModel):
 
 
 def _check_cell(cell, kernel_size):
-    if cell not in CELLS:
+    if not isinstance(cell, str) or cell not in CELLS:
         raise ValueError(f"`cell` is one of {(*CELLS,)}. Received: cell={cell!r}")
     if kernel_size is not None and cell != "row_lstm":
         raise ValueError(

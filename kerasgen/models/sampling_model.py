@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen import random, seeds
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import check_positive_integer, is_finite_number
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.inputs import DataSpec
 from kerasgen.models.row_batches import row_batches
@@ -97,9 +97,8 @@ class SamplingModel(GenerativeModel):
     @staticmethod
     def check_temperature(temperature):
         """Raises ValueError unless it is a number that float32 divides by."""
-        is_number = isinstance(temperature, int | float | np.number)
         low, high = TEMPERATURES
-        if not (is_number and low <= temperature <= high):
+        if not is_finite_number(temperature) or not low <= temperature <= high:
             raise ValueError(
                 f"`temperature` is a number > 0, from {low:g} to {high:g}. "
                 f"Received: {temperature!r}"

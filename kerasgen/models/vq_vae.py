@@ -5,7 +5,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen import likelihoods, replicas
-from kerasgen.arguments import check_levels, check_non_negative, check_positive_integer
+from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.datasets.levels import grey_values
 from kerasgen.layers import VectorQuantizer
 from kerasgen.models.autoregressive import AutoregressiveModel
@@ -34,6 +34,10 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         prior.fit(vqvae.code_images(x), epochs=10)
         vqvae.set_prior(prior)
         vqvae.generate(16)
+
+    A prior is of at most 256 codes, the levels that a uint8 image has. More of them can
+    be trained, encoded and decoded, and drawn by a model of one's own for
+    `decode_codes`.
 
     Args:
         encoder: Keras model, samples in [-1, 1] -> (B, rows, columns, code_dim).
@@ -213,11 +217,18 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
             uint8 (B, rows, columns, 1) on `num_codes` evenly spaced levels.
 
         Raises:
-            ValueError: There are more codes than uint8 has levels.
+            ValueError: `num_codes` is 1, or above 256, the levels of uint8 images.
         """
-        check_levels(self.num_codes)
+        self._check_has_levels()
         codes = self.encode(x, value_range=value_range)[..., None]
         return grey_values(self.num_codes)[codes]
+
+    def _check_has_levels(self):
+        if not 2 <= self.num_codes <= 256:
+            raise ValueError(
+                "A prior draws codes as levels of uint8 images: expected num_codes in "
+                f"[2, 256]. Received: a VQVAE of num_codes={self.num_codes}"
+            )
 
     def set_prior(self, prior):
         """Hands in the model that draws codes; `generate`, presets and exports use it.
@@ -227,8 +238,9 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
                 levels, trained on `code_images`.
 
         Raises:
-            ValueError: It is of other images.
+            ValueError: It is of other images, or `num_codes` is 1 or above 256.
         """
+        self._check_has_levels()
         expected = (*self.code_shape, 1)
         if (
             not isinstance(prior, AutoregressiveModel)

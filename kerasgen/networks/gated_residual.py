@@ -9,7 +9,7 @@ SEES_ROWS = (1, 1)
 SEES_LEFT = (1, 0)
 # Blocks start near the identity: a tenth of the usual deviation, as in the paper's
 # code.
-SMALL = {
+NEAR_IDENTITY = {
     "class_name": "VarianceScaling",
     "config": {"scale": 0.01, "mode": "fan_avg", "distribution": "uniform"},
 }
@@ -37,7 +37,7 @@ class GatedResidual(keras.layers.Layer):
         self.filters = filters
         self.first = ShiftedConv2D(filters, reach, name="first")
         self.second = ShiftedConv2D(
-            2 * filters, reach, kernel_initializer=SMALL, name="second"
+            2 * filters, reach, kernel_initializer=NEAR_IDENTITY, name="second"
         )
         self.others = [
             layers.Dense(filters, use_bias=False, name=f"other_{i}")

@@ -42,8 +42,7 @@ class PixelCNNNetwork(PixelNetwork):
         first_kernel_size=7,
         **kwargs,
     ):
-        kwargs.pop("num_classes", None)
-        super().__init__(image_shape, num_parameters, **kwargs)
+        super().__init__(image_shape, num_parameters, None, **kwargs)
         self.num_blocks = num_blocks
         self.filters = filters
         self.kernel_size = kernel_size

@@ -52,8 +52,7 @@ class PixelRNNNetwork(PixelNetwork):
         first_kernel_size=7,
         **kwargs,
     ):
-        kwargs.pop("num_classes", None)
-        super().__init__(image_shape, num_parameters, **kwargs)
+        super().__init__(image_shape, num_parameters, None, **kwargs)
         self.cell = cell
         self.num_layers = num_layers
         self.filters = filters

@@ -3,6 +3,7 @@
 import functools
 import inspect
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
@@ -197,6 +198,36 @@ def test_use_ema_chooses_the_weights():
         model.complete(x, mask, seed=0, use_ema=use_ema) for use_ema in (True, False)
     ]
     assert (drawn[0] != drawn[1]).any()
+
+
+@pytest.mark.eager
+def test_evaluation_is_of_the_moving_average():
+    """As `bits_per_dim` is; after `fit` as in it."""
+    model = GatedPixelCNN(SHAPE, NUM_LEVELS, 1, 4, first_kernel_size=3, ema_decay=0.9)
+    model.compile(keras.optimizers.Adam(0.1))
+    x = images(16)
+    history = model.fit(x[:8], epochs=2, validation_data=x[8:], verbose=0).history
+    expected = model.bits_per_dim(x[8:]).mean()
+    found = model.evaluate(x[8:], verbose=0, return_dict=True)["bits_per_dim"]
+    assert found == pytest.approx(expected, rel=1e-6)
+    assert history["val_bits_per_dim"][-1] == pytest.approx(expected, rel=1e-6)
+    own = model.bits_per_dim(x[8:], use_ema=False).mean()
+    assert own != pytest.approx(expected, rel=1e-3)
+
+
+@pytest.mark.eager
+def test_floats_a_little_off_their_levels_are_read_as_those_levels():
+    """What they are off by must not tell what follows."""
+    model, x = make_model("pixels"), images(8)
+    exact = (np.round(x / 85) * 2 / 3 - 1).astype("float32")
+    signs = np.random.default_rng(1).choice([-1, 1], x.shape)
+    near = np.clip(exact + 6e-4 * signs, -1, 1).astype("float32")
+    expected = model.log_likelihood(x)
+    for floats in (exact, near):
+        np.testing.assert_array_equal(model.log_likelihood(floats), expected)
+    model.compile()
+    terms = [model.evaluate(part, verbose=0) for part in (near, x)]
+    assert terms[0] == terms[1]
 
 
 @pytest.mark.eager

@@ -1,4 +1,4 @@
-"""Autoregressive models: exact likelihood, samples, completions, levels."""
+"""PixelCNN and Gated PixelCNN: exact likelihood, samples, completions."""
 
 import itertools
 
@@ -8,40 +8,9 @@ import pytest
 from keras import ops
 
 import kerasgen
-from kerasgen import datasets
-from kerasgen.datasets import quantize
-from kerasgen.datasets.levels import grey_values
-from kerasgen.models import GatedPixelCNN, PixelCNN, PixelRNN
-from kerasgen.pixel_distributions import Categorical, unit_to_levels
+from kerasgen.pixel_distributions import Categorical
 from tests import contracts
-
-SHAPE = (4, 4, 1)
-NUM_LEVELS = 4
-MAKERS = {
-    "pixel_cnn": lambda **arguments: PixelCNN(
-        **{"image_shape": SHAPE, "num_levels": NUM_LEVELS, **SMALL, **arguments}
-    ),
-    "gated": lambda **arguments: GatedPixelCNN(
-        **{"image_shape": SHAPE, "num_levels": NUM_LEVELS, **SMALL, **arguments}
-    ),
-}
-SMALL = {"num_blocks": 1, "filters": 6, "first_kernel_size": 5, "seed": 1}
-
-
-def randomize(model, seed=0, scale=0.5):
-    rng = np.random.default_rng(seed)
-    for variable in model.network.trainable_variables:
-        variable.assign(rng.standard_normal(variable.shape) * scale)
-    return model
-
-
-def images(num=24, shape=SHAPE, num_levels=NUM_LEVELS, seed=0):
-    """Stripes whose level tells their class, with a little noise."""
-    rng = np.random.default_rng(seed)
-    levels = np.arange(num)[:, None, None, None] % num_levels
-    noise = rng.uniform(size=(num, *shape)) < 0.1
-    levels = (levels + noise * (np.arange(shape[1])[:, None] % 2)) % num_levels
-    return np.floor(levels * 255 / (num_levels - 1) + 0.5).astype("uint8")
+from tests.models.small_pixel_models import MAKERS, NUM_LEVELS, SHAPE, images, randomize
 
 
 @pytest.fixture(params=MAKERS)
@@ -159,72 +128,6 @@ def test_nothing_given_is_sampling():
     assert abs(means[0] - means[1]) < 1.0
 
 
-@pytest.mark.parametrize(
-    ("mask", "error", "message"),
-    [
-        (np.ones(SHAPE), TypeError, "bools"),
-        (np.ones((4, 5, 1), bool), ValueError, "shape=.4, 5, 1"),
-        (np.ones((2, 4, 4, 1), bool), ValueError, "shape=.2, 4, 4, 1"),
-        (np.ones((4, 4, 2), bool), ValueError, "shape=.4, 4, 2"),
-        (np.ones(4, bool), ValueError, "shape=.4,"),
-    ],
-)
-def test_bad_masks(mask, error, message):
-    with pytest.raises(error, match=message):
-        MAKERS["pixel_cnn"]().complete(images(3), mask)
-
-
-def test_values_between_levels_are_refused(make):
-    model = make()
-    x = images()
-    x[5, 0, 0, 0] = 100
-    model.compile()
-    for call in (lambda: model.fit(x, verbose=0), lambda: model.log_likelihood(x)):
-        with pytest.raises(ValueError, match="4 evenly spaced.*value 100 in sample 5"):
-            call()
-    rounded = datasets.quantize(x, NUM_LEVELS)
-    assert rounded[5, 0, 0, 0] == 85
-    model.log_likelihood(rounded)
-    floats = rounded / 127.5 - 1.0
-    np.testing.assert_allclose(
-        model.log_likelihood(floats.astype("float32")),
-        model.log_likelihood(rounded),
-        rtol=1e-5,
-    )
-    with pytest.raises(ValueError, match="evenly spaced"):
-        model.log_likelihood(floats.astype("float32") * 0.9)
-
-
-@pytest.mark.parametrize("temperature", [0, -1.0, np.nan, np.inf, "hot"])
-def test_bad_temperatures(temperature):
-    model = MAKERS["pixel_cnn"]()
-    with pytest.raises(ValueError, match="`temperature` is a number > 0"):
-        model.generate(1, temperature=temperature)
-    with pytest.raises(ValueError, match="`temperature` is a number > 0"):
-        model.complete(images(1), np.ones(SHAPE, bool), temperature=temperature)
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {"num_levels": 1},
-        {"num_levels": 257},
-        {"num_levels": 2.0},
-        {"num_blocks": 0},
-        {"filters": 0},
-        {"image_shape": (4, 4, 2)},
-        {"image_shape": (4, 4)},
-        {"image_shape": (4, 4, 3), "filters": 4},
-        {"kernel_size": 2},
-        {"first_kernel_size": 4},
-        {"ema_decay": 1.0},
-    ],
-)
-def test_bad_arguments(make, arguments):
-    with pytest.raises(ValueError, match="Received: "):
-        make(**arguments)
-
-
 @pytest.mark.eager
 def test_saved_and_loaded(make, tmp_path):
     model = make(ema_decay=0.8)
@@ -242,68 +145,6 @@ def test_saved_and_loaded(make, tmp_path):
     model.save_to_preset(tmp_path / "preset")
     preset = kerasgen.from_preset(tmp_path / "preset")
     np.testing.assert_array_equal(preset.generate(4, seed=0), model.generate(4, seed=0))
-
-
-@pytest.mark.eager
-@pytest.mark.parametrize("num_levels", [2, 3, 67, 75, 133, 247, 256])
-def test_samples_and_kept_pixels_lie_on_the_levels_of_quantize(num_levels):
-    shape = (16, 16, 1)
-    model = PixelCNN(shape, num_levels=num_levels, num_blocks=1, filters=2, seed=0)
-    samples = model.generate(1, seed=0)
-    np.testing.assert_array_equal(quantize(samples, num_levels), samples)
-    every = quantize(np.arange(256, dtype="uint8").reshape(1, *shape), num_levels)
-    kept = model.complete(every, np.ones(shape[:2], bool), seed=0)
-    np.testing.assert_array_equal(kept, every)
-
-
-@pytest.mark.eager
-def test_every_number_of_levels_goes_there_and_back():
-    for num_levels in range(2, 257):
-        table = grey_values(num_levels)
-        exact = np.floor(255 * np.arange(num_levels) / (num_levels - 1) + 0.5)
-        assert np.abs(table - exact).max() <= 1 and len({*table}) == num_levels
-        np.testing.assert_array_equal(quantize(table, num_levels), table)
-        unit = ops.convert_to_tensor((table / 127.5 - 1).astype("float32"))
-        back = ops.convert_to_numpy(unit_to_levels(unit, num_levels))
-        np.testing.assert_array_equal(back, np.arange(num_levels))
-
-
-@pytest.mark.eager
-def test_what_complete_and_call_refuse():
-    model = GatedPixelCNN((4, 4, 1), num_levels=2, num_blocks=1, filters=4)
-    x, mask = np.zeros((3, 4, 4, 1), "uint8"), np.ones((4, 4), bool)
-    for images in (x[:, :1, :1], x[0], x[:, :3]):
-        with pytest.raises(ValueError, match="Expected data of shape"):
-            model.complete(images, mask)
-    with pytest.raises(ValueError, match="`batch_size` is an integer >= 1"):
-        model.complete(x, mask, batch_size=0)
-    for temperature in (1e-40, 1e39):
-        with pytest.raises(ValueError, match="from 1e-06 to 1e"):
-            model.generate(1, temperature=temperature)
-    conditional = GatedPixelCNN(
-        (4, 4, 1), num_levels=2, num_blocks=1, filters=4, num_classes=3
-    )
-    with pytest.raises(ValueError, match="conditional.*labels=None"):
-        conditional(x)
-
-
-@pytest.mark.eager
-@pytest.mark.parametrize("size", [0, -3, 2, 3.0, "3", (3, 3), True, None])
-def test_kernels_are_odd_and_the_first_sees_something(size):
-    makers = {
-        PixelCNN: {"num_blocks": 1, "filters": 4},
-        GatedPixelCNN: {"num_blocks": 1, "filters": 4},
-        PixelRNN: {"num_layers": 1, "filters": 4},
-    }
-    for make, arguments in makers.items():
-        for name in ("first_kernel_size", "kernel_size"):
-            if make is PixelRNN and name == "kernel_size" and size is None:
-                continue
-            with pytest.raises(ValueError, match=f"`{name}` is .*Received: {name}="):
-                make((4, 4, 1), **arguments, **{name: size})
-        with pytest.raises(ValueError, match=">= 3. Received: first_kernel_size=1"):
-            make((4, 4, 1), **arguments, first_kernel_size=1)
-        make((4, 4, 1), **arguments, kernel_size=1)
 
 
 def test_a_low_temperature_is_the_likeliest_level():

@@ -1,7 +1,6 @@
 """What pixel models and mixtures draw has the distribution that it should have."""
 
 import functools
-import itertools
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from kerasgen.models import (
     PixelCNNPlusPlus,
     PixelRNN,
 )
+from tests.models.counted_images import all_images, assert_frequencies, number_of
 
 FIRST = {"first_kernel_size": 3}
 MAKERS = {
@@ -51,18 +51,6 @@ def make_model(name, shape, num_levels):
     return model
 
 
-def all_images(shape, num_levels):
-    """Every image, in the order of `number_of`."""
-    every = [*itertools.product(range(num_levels), repeat=int(np.prod(shape)))]
-    return grey_values(num_levels)[np.array(every)].reshape(-1, *shape)
-
-
-def number_of(images, num_levels):
-    """The number of each image among all of them, or of some of their values."""
-    levels = np.searchsorted(grey_values(num_levels), images.reshape(len(images), -1))
-    return levels @ num_levels ** np.arange(levels.shape[1])[::-1]
-
-
 def conditionals(log_p, num_levels, num_values):
     """log p(value | those before): list of (num_levels,) * (1 + number before)."""
     log_p = log_p.reshape((num_levels,) * num_values)
@@ -71,20 +59,6 @@ def conditionals(log_p, num_levels, num_values):
         found.append(log_p - logsumexp(log_p, axis=-1, keepdims=True))
         log_p = logsumexp(log_p, axis=-1)
     return found[::-1]
-
-
-def assert_frequencies(numbers, probabilities):
-    """Counts are those of a multinomial to 4.5 deviations, a chi-square to its tail."""
-    num = len(numbers)
-    counts = np.bincount(numbers, minlength=len(probabilities))
-    assert not counts[probabilities == 0].any()
-    expected = num * probabilities
-    deviation = np.sqrt(expected * (1 - probabilities) + 1)
-    assert np.abs((counts - expected) / deviation).max() < 4.5
-    # Against the same draws from another distribution this would be thousands.
-    likely = expected > 10
-    chi = np.square(counts - expected)[likely] / expected[likely]
-    assert chi.sum() < likely.sum() + 6 * np.sqrt(2 * likely.sum())
 
 
 @pytest.mark.parametrize("name", some_fast("gated", "diagonal_bilstm"))

@@ -101,8 +101,20 @@ def test_code_images_are_levels(digits):
     np.testing.assert_array_equal(levels, images)
     back = np.round(images[..., 0] / 255 * 6).astype(int)
     np.testing.assert_array_equal(back, model.encode(digits[:20]))
-    with pytest.raises(ValueError, match="at most 256"):
-        make(num_codes=300).code_images(digits[:2])
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("num_codes", [1, 300])
+def test_a_prior_needs_codes_that_images_have_levels_of(digits, num_codes):
+    model = make(num_codes=num_codes)
+    prior = PixelCNN((2, 2, 1), num_levels=256, num_blocks=1, filters=4)
+    for call in (lambda: model.code_images(digits), lambda: model.set_prior(prior)):
+        message = rf"num_codes in \[2, 256\]. Received: .* num_codes={num_codes}"
+        with pytest.raises(ValueError, match=message):
+            call()
+    codes = model.encode(digits[:9])
+    brought = model.reconstruct(digits[:9])
+    np.testing.assert_array_equal(model.decode_codes(codes), brought)
 
 
 @pytest.mark.eager

@@ -4,11 +4,17 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kerasgen import backend
 from kerasgen.models.pixel_sampling import Given, sample_naively, sample_pixels
 from kerasgen.networks.gated_pixel_cnn import GatedPixelCNNNetwork
 from kerasgen.networks.pixel_cnn import PixelCNNNetwork
+from kerasgen.networks.pixel_rnn import PixelRNNNetwork
 from kerasgen.pixel_distributions import Categorical
+from tests.networks.pixel_probes import (
+    assert_pixel_by_pixel_as_all_at_once,
+    labels_of,
+    randomize,
+    seen_by_each_value,
+)
 
 LEVELS = 4
 NETWORKS = {
@@ -28,13 +34,9 @@ NETWORKS = {
 SHAPES = {"grey": (5, 4, 1), "colour": (3, 4, 3)}
 
 
-def randomize(network, seed=0, scale=0.5):
-    """Weights far from their start, so that nothing is 0 by accident."""
+def built(network):
     network.build()
-    rng = np.random.default_rng(seed)
-    for variable in network.trainable_variables:
-        variable.assign(rng.standard_normal(variable.shape) * scale)
-    return network
+    return randomize(network)
 
 
 @pytest.fixture(scope="module", params=SHAPES)
@@ -53,57 +55,24 @@ def shape(request):
     ],
 )
 def network(request, shape):
-    return randomize(NETWORKS[request.param](shape))
-
-
-def labels_of(network, num=4):
-    if network.num_classes is None:
-        return None
-    return ops.convert_to_tensor(np.arange(num, dtype="int32") % network.num_classes)
-
-
-def seen_by_each_value(network, num_draws=2):
-    """bool (values, values): whether the row's parameters depend on the column.
-
-    From the Jacobian: a sample of the batch for each value, whose own parameters are
-    differentiated with respect to the whole image.
-    """
-    shape = network.image_shape
-    num = int(np.prod(shape))
-    rng = np.random.default_rng(1)
-    seen = np.zeros((num, num), bool)
-    for _ in range(num_draws):
-        x = rng.uniform(-1, 1, (1, *shape)).astype("float32")
-        weights = ops.convert_to_tensor(
-            rng.standard_normal(network.num_parameters).astype("float32")
-        )
-        one_hot = ops.reshape(ops.eye(num), (num, *shape))
-
-        def own(x, weights=weights, one_hot=one_hot):
-            parameters = network(x, labels_of(network, num))
-            return ops.sum(ops.sum(parameters * weights, -1) * one_hot, (1, 2, 3))
-
-        batch = ops.convert_to_tensor(np.repeat(x, num, axis=0))
-        gradient = ops.convert_to_numpy(backend.input_gradient(own, batch))
-        seen |= gradient.reshape(num, num) != 0
-    return seen
+    return built(NETWORKS[request.param](shape))
 
 
 @pytest.mark.eager
 def test_no_value_sees_itself_or_a_later_one(network):
-    seen = seen_by_each_value(network)
+    seen = seen_by_each_value(network, num_draws=2)
     assert not np.triu(seen).any()
     assert seen.any()
 
 
 @pytest.mark.eager
 def test_gated_pixel_cnn_sees_all_that_is_before(shape):
-    """No blind spot: 2 blocks of 3x3 after 5x5 reach over these images' rows."""
+    """No blind spot: 4 blocks of 3x3 after 5x5 reach over these images' rows."""
     network = GatedPixelCNNNetwork(
         shape, LEVELS, num_blocks=4, filters=24, first_kernel_size=5
     )
     # A ReLU may be dead at a pixel of one image.
-    seen = seen_by_each_value(randomize(network), num_draws=6)
+    seen = seen_by_each_value(built(network), num_draws=6)
     num = len(seen)
     np.testing.assert_array_equal(seen, np.tril(np.ones((num, num), bool), -1))
 
@@ -115,7 +84,7 @@ def test_pixel_cnn_has_the_blind_spot_of_its_masks():
     network = PixelCNNNetwork(
         shape, LEVELS, num_blocks=8, filters=8, first_kernel_size=3
     )
-    seen = seen_by_each_value(randomize(network)).reshape(6, 9, 6, 9)
+    seen = seen_by_each_value(built(network), num_draws=2).reshape(6, 9, 6, 9)
     rows, columns = np.mgrid[:6, :9]
     for row in range(6):
         for column in range(9):
@@ -124,29 +93,8 @@ def test_pixel_cnn_has_the_blind_spot_of_its_masks():
             np.testing.assert_array_equal(seen[row, column], expected)
 
 
-def test_pixel_by_pixel_equals_the_whole(network, shape):
-    """Parameters of given images at every position, from what was kept alone."""
-    rng = np.random.default_rng(3)
-    x = ops.convert_to_tensor(rng.uniform(-1, 1, (4, *shape)).astype("float32"))
-    labels = labels_of(network)
-    whole = ops.convert_to_numpy(network(x, labels))
-    state = network.begin(4, labels)
-    for row in range(shape[0]):
-        state, context = network.begin_row(state)
-        for column in range(shape[1]):
-            here = [part[:, column] for part in context]
-            for channel in range(shape[2]):
-                # Later channels of the pixel must not count.
-                known = np.arange(shape[2]) < channel
-                values = ops.where(known, x[:, row, column], 0.37)
-                parameters, features = network.pixel(state, here, values)
-                np.testing.assert_allclose(
-                    ops.convert_to_numpy(parameters[:, channel]),
-                    whole[:, row, column, channel],
-                    atol=1e-4 * np.abs(whole).max(),
-                )
-            state = network.end_pixel(state, column, x[:, row, column], features)
-        state = network.end_row(state, x[:, row])
+def test_pixel_by_pixel_equals_the_whole(network):
+    assert_pixel_by_pixel_as_all_at_once(network)
 
 
 def test_samples_are_those_of_naive_sampling(network, shape):
@@ -156,7 +104,7 @@ def test_samples_are_those_of_naive_sampling(network, shape):
         ops.convert_to_tensor(rng.integers(0, LEVELS, (4, *shape)).astype("int32")),
         ops.convert_to_tensor(rng.uniform(size=(4, *shape)) < 0.3),
     )
-    distribution, labels = Categorical(LEVELS), labels_of(network)
+    distribution, labels = Categorical(LEVELS), labels_of(network, 4)
     for part in (None, given):
         fast, naive = (
             ops.convert_to_numpy(
@@ -177,8 +125,9 @@ def test_config_builds_the_same_network(network):
     x = ops.convert_to_tensor(
         np.random.default_rng(5).uniform(-1, 1, (4, *network.image_shape)), "float32"
     )
+    labels = labels_of(network, 4)
     np.testing.assert_array_equal(
-        *(ops.convert_to_numpy(net(x, labels_of(network))) for net in (network, copy))
+        *(ops.convert_to_numpy(net(x, labels)) for net in (network, copy))
     )
 
 
@@ -187,7 +136,7 @@ def test_config_builds_the_same_network(network):
 def test_levels_read_as_kinds_keep_the_order_of_pixels(name):
     """A value that is changed moves later parameters and no others."""
     shape = SHAPES[name]
-    network = randomize(
+    network = built(
         GatedPixelCNNNetwork(
             shape, LEVELS, num_blocks=2, filters=24, first_kernel_size=5, one_hot=True
         )
@@ -215,3 +164,10 @@ def test_levels_read_as_kinds_keep_the_order_of_pixels(name):
     expected = found[:2].reshape(2, *shape, LEVELS)
     again = ops.convert_to_numpy(copy(x[:2]))
     np.testing.assert_allclose(again, expected, atol=1e-4)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("network", [PixelCNNNetwork, PixelRNNNetwork])
+def test_networks_without_labels_take_no_classes(network):
+    with pytest.raises(TypeError, match="num_classes"):
+        network((4, 4, 1), LEVELS, num_classes=3)

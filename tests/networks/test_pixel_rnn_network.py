@@ -2,26 +2,22 @@
 
 import functools
 
-import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from kerasgen import backend
 from kerasgen.networks.diagonal_bilstm import DiagonalBiLSTM, skew, unskew
-from kerasgen.networks.pixel_network import write_column
 from kerasgen.networks.pixel_rnn import PixelRNNNetwork
 from kerasgen.networks.row_lstm import RowLSTM
+from tests.networks.pixel_probes import (
+    assert_pixel_by_pixel_as_all_at_once,
+    randomize,
+    run,
+    seen_by_each_value,
+    uniform,
+)
 
 CELLS = ("row_lstm", "diagonal_bilstm")
-
-
-def randomize(layer):
-    """Weights large enough for every connection to count."""
-    rng = np.random.default_rng(0)
-    for variable in layer.trainable_variables:
-        variable.assign(0.4 * rng.standard_normal(variable.shape))
-    return layer
 
 
 @functools.cache
@@ -29,33 +25,7 @@ def make_network(cell, image_shape, num_layers=2, **arguments):
     arguments = {"filters": 3, "first_kernel_size": 3, **arguments}
     network = PixelRNNNetwork(image_shape, 2, cell, num_layers, **arguments)
     network.build()
-    return randomize(network)
-
-
-def run(layer, function, *arrays):
-    """A function of tensors that calls the layer, compiled; NumPy arrays."""
-    tensors = [ops.convert_to_tensor(array) for array in arrays]
-    return keras.tree.map_structure(
-        ops.convert_to_numpy, backend.compiled(function, layer)(*tensors)
-    )
-
-
-def uniform(*shape):
-    return np.random.default_rng(1).uniform(-1, 1, shape).astype("float32")
-
-
-def jacobian(network):
-    """Gradients: a row for each value's parameters, a column for each input."""
-    shape = network.image_shape
-    size = int(np.prod(shape))
-    chosen = np.eye(size, dtype="float32").reshape(size, *shape, 1)
-    weights = chosen * np.array([0.7, -1.3], "float32")
-
-    def gradient(x, weights):
-        return backend.input_gradient(lambda x: network(x) * weights, x)
-
-    x = np.repeat(uniform(1, *shape), size, axis=0)
-    return run(network, gradient, x, weights).reshape(size, size)
+    return randomize(network, 0.4)
 
 
 def sigmoid(x):
@@ -122,7 +92,7 @@ def test_skewed_rows_begin_one_further_right_each():
 def test_states_follow_the_equations(make_layer, oracle):
     layer = make_layer(3, num_groups=1)
     layer.build((None, 4, 5, 6))
-    randomize(layer)
+    randomize(layer, 0.4)
     x = uniform(2, 4, 5, 6)
     states = run(layer, layer, x)
     expected = [oracle(layer, image.astype("float64")) for image in x]
@@ -133,59 +103,33 @@ def test_states_follow_the_equations(make_layer, oracle):
 @pytest.mark.parametrize("cell", CELLS)
 def test_no_value_sees_itself_or_a_later_one(cell):
     """Values in raster order, within a pixel in the order R, G, B."""
-    found = jacobian(make_network(cell, (3, 4, 3), filters=12))
-    assert (np.triu(found) == 0).all()
+    found = seen_by_each_value(make_network(cell, (3, 4, 3), filters=12))
+    assert not np.triu(found).any()
     # Earlier colours of the same pixel, and those of the one to the left, are seen.
     row = np.arange(len(found)) // (4 * 3)
     for back in (1, 2, 3):
         is_same_row = row[back:] == row[:-back]
-        assert (np.diagonal(found, -back)[is_same_row] != 0).all()
+        assert np.diagonal(found, -back)[is_same_row].all()
 
 
 @pytest.mark.eager
 def test_row_lstm_sees_a_triangle_above():
     height, width = 5, 11
     network = make_network("row_lstm", (height, width, 1), num_layers=1)
-    found = jacobian(network).reshape(height, width, height, width)
+    found = seen_by_each_value(network).reshape(height, width, height, width)
     row, column = np.indices((height, width))
     for i, j in np.ndindex(height, width):
         # Both kernels of 3 reach one further to the left, one a row on each side.
         up = i - row
         is_above = (up > 0) & (column >= j - up - 2) & (column <= j + up)
         is_left = (up == 0) & (column >= j - 2) & (column < j)
-        np.testing.assert_array_equal(found[i, j] != 0, is_above | is_left)
+        np.testing.assert_array_equal(found[i, j], is_above | is_left)
 
 
 @pytest.mark.eager
 def test_diagonal_bilstm_sees_every_earlier_pixel():
-    found = jacobian(make_network("diagonal_bilstm", (5, 6, 1), num_layers=1))
-    np.testing.assert_array_equal(found != 0, np.tri(30, k=-1, dtype=bool))
-
-
-def by_pixels(network, x):
-    """Parameters (B, H, W, C * num_parameters) from the incremental functions."""
-    batch_size, height, width, channels = x.shape
-    depth = channels * network.num_parameters
-
-    def finish_row(i, carry):
-        image, state = carry
-        state, context = network.begin_row(state)
-
-        def finish_pixel(j, carry):
-            row, state = carry
-            here = [part[:, j] for part in context]
-            parameters, features = network.pixel(state, here, x[:, i, j])
-            state = network.end_pixel(state, j, x[:, i, j], features)
-            flat = ops.reshape(parameters, (batch_size, depth))
-            return write_column(row, j, flat), state
-
-        start = (ops.zeros((batch_size, width, depth)), state)
-        row, state = ops.fori_loop(0, width, finish_pixel, start)
-        state = network.end_row(state, x[:, i])
-        return write_column(image, i, ops.reshape(row, (batch_size, -1))), state
-
-    start = ops.zeros((batch_size, height, width * depth)), network.begin(batch_size)
-    return ops.fori_loop(0, height, finish_row, start)[0]
+    found = seen_by_each_value(make_network("diagonal_bilstm", (5, 6, 1), num_layers=1))
+    np.testing.assert_array_equal(found, np.tri(30, k=-1, dtype=bool))
 
 
 @pytest.mark.parametrize(
@@ -199,8 +143,4 @@ def by_pixels(network, x):
 )
 def test_pixel_by_pixel_as_all_at_once(cell, image_shape, arguments):
     network = make_network(cell, image_shape, **arguments)
-    x = uniform(2, *image_shape)
-    expected = run(network, network, x)
-    assert expected.std() > 0.1
-    actual = run(network, lambda x: by_pixels(network, x), x)
-    np.testing.assert_allclose(actual.reshape(expected.shape), expected, atol=1e-4)
+    assert_pixel_by_pixel_as_all_at_once(network)

@@ -2,17 +2,18 @@
 
 import itertools
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
-from kerasgen import backend
 from kerasgen.layers import MaskedConv2D, MaskedDense
 from kerasgen.networks.diagonal_bilstm import DiagonalBiLSTM
 from kerasgen.networks.gated_residual import PixelBlock, RowBlock
 from kerasgen.networks.pixel_resampling import PixelResampling
 from kerasgen.networks.row_lstm import RowLSTM
 from kerasgen.networks.shifted_conv import ShiftedConv2D
+from tests.networks.pixel_probes import randomize, seen
 
 pytestmark = pytest.mark.eager
 
@@ -23,23 +24,7 @@ MAP, COLOURS = (5, 6), 3
 def built(layer, *shape):
     """The layer with weights large enough for every connection to count."""
     layer.build(*shape)
-    rng = np.random.default_rng(0)
-    for variable in layer.trainable_variables:
-        variable.assign(0.5 * rng.standard_normal(variable.shape))
-    return layer
-
-
-def seen(function, shape, out_shape):
-    """bool (*out_shape, *shape): whether an output depends on an input.
-
-    A sample of the batch for each output, which alone is differentiated.
-    """
-    num = int(np.prod(out_shape))
-    x = np.random.default_rng(1).uniform(-1, 1, (1, *shape)).astype("float32")
-    chosen = ops.convert_to_tensor(np.eye(num, dtype="float32").reshape(-1, *out_shape))
-    batch = ops.convert_to_tensor(np.repeat(x, num, axis=0))
-    gradient = backend.input_gradient(lambda x: function(x) * chosen, batch)
-    return (ops.convert_to_numpy(gradient) != 0).reshape(*out_shape, *shape)
+    return randomize(layer)
 
 
 def field(is_seen, out_size, size):
@@ -64,7 +49,7 @@ def of_colours(is_before, sees_own):
 @pytest.mark.parametrize("mask", ["A", "B"])
 def test_masked_convolution(size, rows, side, mask):
     layer = built(MaskedConv2D(COLOURS, size, mask, COLOURS), (None, *MAP, COLOURS))
-    found = seen(layer, (*MAP, COLOURS), (*MAP, COLOURS))
+    found = seen(layer, layer, (*MAP, COLOURS), (*MAP, COLOURS))
 
     def is_before(i, j, y, x):
         is_near = (i - y <= rows) & (np.abs(j - x) <= side)
@@ -78,14 +63,14 @@ def test_masked_convolution(size, rows, side, mask):
 
 def test_masked_dense():
     layer = built(MaskedDense(COLOURS, COLOURS), (None, *MAP, COLOURS))
-    found = seen(layer, (*MAP, COLOURS), (*MAP, COLOURS))
+    found = seen(layer, layer, (*MAP, COLOURS), (*MAP, COLOURS))
     expected = of_colours(lambda i, j, y, x: (i - y) * (j - x) < -99, np.greater_equal)
     np.testing.assert_array_equal(found, expected)
 
 
 def test_row_lstm_sees_a_triangle():
     layer = built(RowLSTM(COLOURS, COLOURS), (None, *MAP, COLOURS))
-    found = seen(layer, (*MAP, COLOURS), (*MAP, COLOURS))
+    found = seen(layer, layer, (*MAP, COLOURS), (*MAP, COLOURS))
 
     def is_before(i, j, y, x):
         up = i - y
@@ -97,7 +82,7 @@ def test_row_lstm_sees_a_triangle():
 
 def test_diagonal_bilstm_sees_all_before():
     layer = built(DiagonalBiLSTM(COLOURS, COLOURS), (None, *MAP, COLOURS))
-    found = seen(layer, (*MAP, COLOURS), (*MAP, COLOURS))
+    found = seen(layer, layer, (*MAP, COLOURS), (*MAP, COLOURS))
     expected = of_colours(
         lambda i, j, y, x: (y < i) | ((y == i) & (x < j)), np.greater_equal
     )
@@ -114,7 +99,7 @@ def test_shifted_convolution(reach, stride):
         up, left = stride * i - y, stride * j - x
         return (up >= 0) & (up <= 1) & (left <= reach[0]) & (-left <= reach[1])
 
-    found = seen(layer, (*MAP, 1), (*out_size, 1))[:, :, 0, ..., 0]
+    found = seen(layer, layer, (*MAP, 1), (*out_size, 1))[:, :, 0, ..., 0]
     np.testing.assert_array_equal(found, field(is_seen, out_size, MAP))
 
 
@@ -127,7 +112,7 @@ def test_resampling_there_and_back(stream):
         rows, pixels = layer.double(*layer.halve(*ops.split(both, 2, -1)), *MAP)
         return rows if stream == "rows" else pixels
 
-    found = seen(there_and_back, (*MAP, 2), (*MAP, 1))[:, :, 0]
+    found = seen(there_and_back, layer, (*MAP, 2), (*MAP, 1))[:, :, 0]
     own, other = (found[..., k] for k in ((0, 1) if stream == "rows" else (1, 0)))
     assert not other.any()
 
@@ -155,7 +140,7 @@ def test_gated_blocks(block, right):
         x, other = ops.split(both, 2, axis=-1)
         return layer(x, [other])
 
-    found = seen(run, (*MAP, 2), (*MAP, 1))[:, :, 0]
+    found = seen(run, layer, (*MAP, 2), (*MAP, 1))[:, :, 0]
     for index, times in ((0, 2), (1, 1)):
 
         def is_seen(i, j, y, x, times=times):
@@ -168,7 +153,7 @@ def test_gated_blocks(block, right):
 
 def test_fields_are_of_both_places():
     """The helper itself: an identity sees its own place alone."""
-    found = seen(lambda x: 2.0 * x, (*MAP, 1), (*MAP, 1))
+    found = seen(lambda x: 2.0 * x, keras.layers.Identity(), (*MAP, 1), (*MAP, 1))
     places = itertools.product(range(MAP[0]), range(MAP[1]))
     assert found.sum() == MAP[0] * MAP[1]
     assert all(found[i, j, 0, i, j, 0] for i, j in places)

@@ -11,6 +11,7 @@ from kerasgen.networks.pixel_cnn import PixelCNNNetwork
 from kerasgen.networks.pixel_cnn_plus_plus import PixelCNNPlusPlusNetwork
 from kerasgen.networks.pixel_rnn import PixelRNNNetwork
 from kerasgen.pixel_distributions import levels_to_unit
+from tests.networks.pixel_probes import randomize
 
 LEVELS = 4
 FIRST = {"first_kernel_size": 3}
@@ -57,9 +58,8 @@ def test_parameters_in_the_loop_are_those_of_the_whole_network(name):
     """Teacher-forced: all values are given but one, a sample for each parameter."""
     network = NETWORKS[name]()
     network.build()
+    randomize(network, 0.4)
     rng = np.random.default_rng(0)
-    for variable in network.trainable_variables:
-        variable.assign(0.4 * rng.standard_normal(variable.shape))
     num, depth = int(np.prod(network.image_shape)), network.num_parameters
     num_rows = num * depth
     levels = rng.integers(0, LEVELS, network.image_shape).astype("int32")

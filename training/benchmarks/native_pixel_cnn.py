@@ -47,11 +47,8 @@ def logits(p, sizes, x, labels, f):
         tanh, sigmoid = f.split(a)
         return f.tanh(tanh) * f.sigmoid(sigmoid)
 
-    def project(a, name):
-        return f.conv(a, p[name], (0, 0, 0))
-
     def dense(a, name):
-        return project(a, name) + f.per_channel(p[f"{name}_bias"])
+        return f.project(a, p[name]) + f.per_channel(p[f"{name}_bias"])
 
     vertical = horizontal = x
     for i, size in enumerate(sizes):
@@ -61,7 +58,7 @@ def logits(p, sizes, x, labels, f):
         first, second = f.split(f.per_channel(f.look_up(p[f"{i}/classes"], labels)))
         vertical = gate(conv + first)
         beside = f.crop(f.conv(horizontal, p[f"{i}/horizontal"], (0, side, 0)), x)
-        hidden = gate(beside + project(conv, f"{i}/between") + second)
+        hidden = gate(beside + f.project(conv, p[f"{i}/between"]) + second)
         out = dense(hidden, f"{i}/behind")
         horizontal = horizontal + out if i else out
     for i in range(2):
@@ -69,12 +66,13 @@ def logits(p, sizes, x, labels, f):
     return horizontal
 
 
-def _channels_last(conv, pad, split, look_up, nn, tanh):
+def _channels_last(conv, project, pad, split, look_up, nn, tanh):
     """Functions of a framework with channels last."""
     return types.SimpleNamespace(
         conv=lambda x, kernel, pads: conv(
             pad(x, ((0, 0), (pads[0], 0), pads[1:], (0, 0))), kernel
         ),
+        project=project,
         crop=lambda a, x: a[:, : x.shape[1], : x.shape[2]],
         split=lambda a: split(a, 2, -1),
         # Biases (channels,), or (B, channels).
@@ -95,6 +93,7 @@ def torch_loop(model, sizes):
         conv=lambda x, kernel, pads: F.conv2d(
             F.pad(x, (*pads[1:], pads[0], 0)), kernel
         ),
+        project=F.conv2d,
         crop=lambda a, x: a[:, :, : x.shape[2], : x.shape[3]],
         split=lambda a: a.chunk(2, 1),
         per_channel=lambda a: a[..., None, None],
@@ -136,18 +135,29 @@ def _adam(p, gradients, means, squares, step, sqrt):
     return p, means, squares
 
 
-def jax_loop(model, sizes):
-    """As `torch_loop`, in JAX: one jitted step."""
+def jax_loop(model, sizes, with_products):
+    """As `torch_loop`, in JAX: one jitted step.
+
+    Args:
+        model: As in `torch_loop`.
+        sizes: As in `torch_loop`.
+        with_products: Whether 1x1 convolutions are written as matrix products.
+    """
     import functools
 
     import jax
     import jax.numpy as jnp
 
     layout = ("NHWC", "HWIO", "NHWC")
-    f = _channels_last(
-        lambda x, kernel: jax.lax.conv_general_dilated(
+
+    def conv(x, kernel):
+        return jax.lax.conv_general_dilated(
             x, kernel, (1, 1), "VALID", dimension_numbers=layout
-        ),
+        )
+
+    f = _channels_last(
+        conv,
+        (lambda x, kernel: x @ kernel[0, 0]) if with_products else conv,
         jnp.pad,
         jnp.split,
         lambda table, labels: table[labels],
@@ -187,8 +197,12 @@ def tensorflow_loop(model, sizes, jit_compile):
     """As `torch_loop`, in TensorFlow: one traced step, with or without XLA."""
     import tensorflow as tf
 
+    def conv(x, kernel):
+        return tf.nn.conv2d(x, kernel, 1, "VALID")
+
     f = _channels_last(
-        lambda x, kernel: tf.nn.conv2d(x, kernel, 1, "VALID"),
+        conv,
+        conv,
         tf.pad,
         tf.split,
         tf.gather,
