@@ -30,6 +30,7 @@ UNMEASURED = {
     "likelihood_bounds",
     "rate_distortion",
     "recommendation",
+    "step_time",
     "vae_vs_pythae",
 }
 
