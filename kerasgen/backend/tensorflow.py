@@ -102,6 +102,14 @@ class TrainStep:
             return self.test_batch(data)
 
 
+def fuse(network):
+    """Nothing: the compiler does.
+
+    Args:
+        network: Keras model or layer.
+    """
+
+
 def repeat(number, fn, carry):
     """`carry` after a number of calls of `fn`, one after the other.
 

@@ -4,6 +4,8 @@ import keras
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from kerasgen.backend.torch_layers import fuse  # noqa: F401
+
 
 def value_and_grad(loss_fn, variables):
     """Value and gradient of `loss_fn` with respect to `variables`.

@@ -35,6 +35,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self._compiled_functions = {}
+        for networks in self.players.values():
+            for network in networks:
+                backend.fuse(network)
         self.built = True
 
     def update(self, player, loss_fn, batch):
