@@ -7,7 +7,7 @@ imported here:
 - `value_and_grad`, `input_gradient`: first derivatives, themselves differentiable
 - `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
 - `compiled`: a compiled inference function over a model's variables
-- `fuse`: lets a network's layers run as few operations
+- `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
 - `sync`: brings the variables up to date in the middle of `fit`
@@ -32,6 +32,7 @@ else:
 TrainStep = _backend.TrainStep
 compiled = _backend.compiled
 fuse = _backend.fuse
+fuse_optimizer = _backend.fuse_optimizer
 input_gradient = _backend.input_gradient
 minimize = _backend.minimize
 peek = _backend.peek
@@ -45,6 +46,7 @@ __all__ = [
     "TrainStep",
     "compiled",
     "fuse",
+    "fuse_optimizer",
     "input_gradient",
     "minimize",
     "peek",

@@ -110,6 +110,14 @@ def fuse(network):
     """
 
 
+def fuse_optimizer(optimizer):
+    """Nothing: the compiler does.
+
+    Args:
+        optimizer: Built `keras.optimizers.Optimizer`.
+    """
+
+
 def repeat(number, fn, carry):
     """`carry` after a number of calls of `fn`, one after the other.
 

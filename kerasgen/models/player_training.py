@@ -126,6 +126,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         check_positive_integer("steps_per_execution", steps_per_execution)
         player_optimizer = PlayerOptimizer(players)
         player_optimizer.build_players({p: self._variables_of(p) for p in players})
+        for optimizer in player_optimizer.optimizers:
+            backend.fuse_optimizer(optimizer)
         super().compile(
             optimizer=player_optimizer,
             run_eagerly=run_eagerly,
