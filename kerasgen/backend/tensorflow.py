@@ -5,6 +5,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
+
 
 def value_and_grad(loss_fn, variables):
     """Value and gradient of `loss_fn` with respect to `variables`.
@@ -100,14 +102,6 @@ class TrainStep:
     def test_step(self, data):
         with _after(data):
             return self.test_batch(data)
-
-
-def fuse(network):
-    """Nothing: the compiler does.
-
-    Args:
-        network: Keras model or layer.
-    """
 
 
 def fuse_optimizer(optimizer):

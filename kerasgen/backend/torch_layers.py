@@ -74,7 +74,7 @@ def _convolve_transposed(layer, inputs):
 def _normalize(layer, inputs, training=None, mask=None):
     is_last = layer.axis in (-1, inputs.ndim - 1)
     # Moments of another origin are those of all replicas.
-    is_own = "_moments" not in vars(layer) and not layer.renorm
+    is_own = not ("_moments" in vars(layer) or layer.synchronized or layer.renorm)
     if not (training and layer.trainable and mask is None and is_last and is_own):
         return type(layer).call(layer, inputs, training=training, mask=mask)
     dtype = keras.backend.result_type(inputs.dtype, "float32")
