@@ -47,11 +47,11 @@ def results_of(layer, x, weights, training):
     weights = ops.convert_to_tensor(weights)
 
     def call(x):
-        return layer(x, **arguments)
+        return ops.cast(layer(x, **arguments), "float32")
 
     def loss():
         y = call(ops.convert_to_tensor(x))
-        return ops.sum(weights * ops.cast(y, "float32")), y
+        return ops.sum(weights * y), y
 
     def penalty():
         gradient = backend.input_gradient(lambda x: weights * ops.tanh(call(x)), x)
