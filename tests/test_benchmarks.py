@@ -31,6 +31,7 @@ UNMEASURED = {
     "pixel_training",
     "rate_distortion",
     "recommendation",
+    "step_time",
     "vae_vs_pythae",
 }
 

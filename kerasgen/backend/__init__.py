@@ -8,6 +8,7 @@ imported here:
 - `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
 - `distribution`: the devices, and what replicas of a step say to each other
 - `compiled`: a compiled inference function over a model's variables
+- `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
 - `sync`: brings the variables up to date in the middle of `fit`
@@ -32,6 +33,8 @@ else:
 TrainStep = _backend.TrainStep
 compiled = _backend.compiled
 distribution = _backend.distribution
+fuse = _backend.fuse
+fuse_optimizer = _backend.fuse_optimizer
 input_gradient = _backend.input_gradient
 minimize = _backend.minimize
 peek = _backend.peek
@@ -45,6 +48,8 @@ __all__ = [
     "TrainStep",
     "compiled",
     "distribution",
+    "fuse",
+    "fuse_optimizer",
     "input_gradient",
     "minimize",
     "peek",

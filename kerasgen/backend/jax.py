@@ -149,6 +149,22 @@ class TrainStep:
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
 
 
+def fuse(network):
+    """Nothing: the compiler does.
+
+    Args:
+        network: Keras model or layer.
+    """
+
+
+def fuse_optimizer(optimizer):
+    """Nothing: the compiler does.
+
+    Args:
+        optimizer: Built `keras.optimizers.Optimizer`.
+    """
+
+
 def repeat(number, fn, carry):
     """`carry` after a number of calls of `fn`, in a loop of the program.
 

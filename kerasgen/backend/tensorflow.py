@@ -5,6 +5,7 @@ import functools
 import tensorflow as tf
 
 from kerasgen.backend import tensorflow_distribution as distribution
+from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
 
 
 def value_and_grad(loss_fn, variables):
@@ -103,6 +104,14 @@ class TrainStep:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras reads a batch here to build a model; ours are built.
         return
+
+
+def fuse_optimizer(optimizer):
+    """Nothing: the compiler does.
+
+    Args:
+        optimizer: Built `keras.optimizers.Optimizer`.
+    """
 
 
 def repeat(number, fn, carry):

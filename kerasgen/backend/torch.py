@@ -5,6 +5,8 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from kerasgen.backend import torch_distribution as distribution
+from kerasgen.backend.torch_layers import fuse  # noqa: F401
+from kerasgen.backend.torch_optimizers import fuse_optimizer  # noqa: F401
 
 
 def value_and_grad(loss_fn, variables):

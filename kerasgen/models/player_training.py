@@ -38,6 +38,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         for networks in self.players.values():
             for network in networks:
                 replicas.synchronize(network)
+                backend.fuse(network)
         self.built = True
 
     def update(self, player, loss_fn, batch):
@@ -127,6 +128,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         check_positive_integer("steps_per_execution", steps_per_execution)
         player_optimizer = PlayerOptimizer(players)
         player_optimizer.build_players({p: self._variables_of(p) for p in players})
+        for optimizer in player_optimizer.optimizers:
+            backend.fuse_optimizer(optimizer)
         super().compile(
             optimizer=player_optimizer,
             run_eagerly=run_eagerly,

@@ -5,7 +5,12 @@ import types
 import numpy as np
 import pytest
 
-from training.benchmarks import native_pixel_cnn, pixel_sampling, pixel_training
+from training.benchmarks import (
+    native_pixel_cnn,
+    pixel_sampling,
+    pixel_training,
+    step_time,
+)
 
 
 @pytest.fixture(scope="module")
@@ -69,3 +74,43 @@ def test_samplers_that_differ_end_with_an_error():
 def test_a_ratio_below_the_target_is_not_rounded_up_to_it():
     row = {"images_per_second": {}, "mean_losses": {}, "ratio": 0.946}
     assert "| 0.946 |" in pixel_training.render({"jax": row})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("VAE", marks=pytest.mark.eager),
+        # XLA takes long to compile them.
+        pytest.param("DCGAN", marks=pytest.mark.slow),
+        pytest.param("WGAN-GP", marks=pytest.mark.slow),
+    ],
+)
+def test_steps_by_hand_are_those_of_fit(name):
+    model = step_time.make_model(name)
+    loops = step_time.loops_by_hand(name, model)
+    before = model.get_weights()
+    losses = step_time.check_losses(name, model, loops)
+    assert set(losses) == set(model.training_terms)
+    # Without given noise they draw their own, and go on.
+    images = step_time.make_images(2 * 64 * step_time.NATIVE[name].BATCHES_PER_STEP)
+    for loop in loops.values():
+        assert np.isfinite([*loop(images, 64).values()]).all()
+    model.set_weights(before)
+    with pytest.raises(AssertionError, match="by hand"):
+        step_time.check_losses(name, model, loops)
+
+
+@pytest.mark.once
+def test_the_page_of_step_times_has_a_ratio_for_each_row():
+    seconds = {
+        "fit": [2.0, 1.0, 1.0],
+        "by hand": [1.9, 0.9, 0.8],
+        "XLA": [2.5, 2.0, 2.0],
+    }
+    row = step_time.row_of(seconds, 100, fit_call_ms=3.0)
+    assert row["ratio"] == 0.9 and row["ratios"] == [0.8, 0.95]
+    assert row["ms_per_step"] == {"fit": 10.0, "by hand": 9.0, "XLA": 20.0}
+    bfloat16 = step_time.row_of(seconds, 100)
+    page = step_time.render({"torch": {"VAE": row, "DCGAN, mixed_bfloat16": bfloat16}})
+    assert "| 0.900 (0.80 to 0.95) | 0.9 | 3.0 |" in page
+    assert "| 0.900 (0.80 to 0.95) | 1.5 |  |" in page

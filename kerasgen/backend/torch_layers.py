@@ -1,0 +1,124 @@
+"""Keras's layers in fewer passes over memory, with the numbers and configs they have.
+
+Keras 3.15 copies each map twice before a convolution on PyTorch (to channels first, and
+back to channels last), crops what a transposed one computes beyond the image, and
+normalizes a batch in a dozen passes.
+"""
+
+import functools
+
+import keras
+import torch
+from keras import layers
+from torch.nn import functional
+
+
+def fuse(network):
+    """Lets layers of Keras's own classes run as few operations of PyTorch.
+
+    Args:
+        network: Keras model or layer, changed in place; its config is not.
+    """
+    for layer in network._flatten_layers():
+        call = _CALLS.get(type(layer))
+        if call is not None:
+            layer.call = functools.partial(call, layer)
+
+
+def _convolve(layer, inputs):
+    if layer.data_format != "channels_last":
+        return type(layer).call(layer, inputs)
+    pads = [(0, 0), (0, 0)]
+    if layer.padding == "same":
+        geometry = (layer.kernel_size, layer.strides, layer.dilation_rate)
+        sizes = zip(inputs.shape[1:3], *geometry, strict=True)
+        pads = [_same_padding(*size) for size in sizes]
+    x = inputs.permute(0, 3, 1, 2)
+    if any(before != after for before, after in pads):
+        x = functional.pad(x, (*pads[1], *pads[0]))
+        pads = [(0, 0), (0, 0)]
+    kernel, bias = _kernel_and_bias(layer)
+    y = functional.conv2d(
+        x,
+        kernel,
+        bias,
+        layer.strides,
+        [before for before, _ in pads],
+        layer.dilation_rate,
+        layer.groups,
+    )
+    return _activate(layer, y)
+
+
+def _convolve_transposed(layer, inputs):
+    # As much is cropped on both sides, which is what PyTorch's padding means.
+    pairs = zip(layer.kernel_size, layer.strides, strict=True)
+    crops = [divmod(size - stride, 2) for size, stride in pairs]
+    is_even = all(crop >= 0 and not rest for crop, rest in crops)
+    is_plain = layer.output_padding is None and set(layer.dilation_rate) == {1}
+    if (layer.data_format, layer.padding) != ("channels_last", "same") or not (
+        is_even and is_plain
+    ):
+        return type(layer).call(layer, inputs)
+    kernel, bias = _kernel_and_bias(layer)
+    y = functional.conv_transpose2d(
+        inputs.permute(0, 3, 1, 2),
+        kernel,
+        bias,
+        layer.strides,
+        [crop for crop, _ in crops],
+    )
+    return _activate(layer, y)
+
+
+def _normalize(layer, inputs, training=None, mask=None):
+    is_last = layer.axis in (-1, inputs.ndim - 1)
+    # Moments of another origin are those of all replicas.
+    is_own = not ("_moments" in vars(layer) or layer.synchronized or layer.renorm)
+    if not (training and layer.trainable and mask is None and is_last and is_own):
+        return type(layer).call(layer, inputs, training=training, mask=mask)
+    dtype = keras.backend.result_type(inputs.dtype, "float32")
+    x = keras.ops.cast(inputs, dtype)
+    x = x.reshape(len(x), -1, 1, x.shape[-1]).permute(0, 3, 1, 2)
+    gamma, beta = (
+        keras.ops.cast(getattr(layer, name).value, dtype) if is_used else None
+        for name, is_used in (("gamma", layer.scale), ("beta", layer.center))
+    )
+    y, mean, inverse = torch.native_batch_norm(
+        x, gamma, beta, None, None, True, 0.0, layer.epsilon
+    )
+    variance = inverse.detach().pow(-2) - layer.epsilon
+    for moving, new in (
+        (layer.moving_mean, mean.detach()),
+        (layer.moving_variance, variance),
+    ):
+        old = keras.ops.cast(moving.value, dtype)
+        moving.assign(torch.lerp(old, new, 1.0 - layer.momentum))
+    y = y.permute(0, 2, 3, 1).reshape(inputs.shape)
+    return keras.ops.cast(y, layer.compute_dtype)
+
+
+def _same_padding(size, kernel_size, stride, dilation):
+    """Zeros before and after, so that a stride of 1 keeps the size."""
+    num_outputs = -(-size // stride)
+    reach = (num_outputs - 1) * stride + (kernel_size - 1) * dilation + 1
+    total = max(reach - size, 0)
+    return total // 2, total - total // 2
+
+
+def _kernel_and_bias(layer):
+    kernel = keras.ops.convert_to_tensor(layer.kernel).permute(3, 2, 0, 1)
+    return kernel, layer.bias.value if layer.use_bias else None
+
+
+def _activate(layer, y):
+    y = y.permute(0, 2, 3, 1)
+    return y if layer.activation is None else layer.activation(y)
+
+
+# Subclasses may compute something else.
+_CALLS = {
+    layers.Conv2D: _convolve,
+    layers.Conv2DTranspose: _convolve_transposed,
+    layers.BatchNormalization: _normalize,
+}

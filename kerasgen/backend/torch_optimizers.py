@@ -1,0 +1,60 @@
+"""Keras's Adam in one pass over memory, with the numbers and the slots it has.
+
+Keras writes five temporary copies of all weights a step; PyTorch has the whole update
+as one operation.
+"""
+
+import functools
+
+import keras
+import torch
+from torch.optim.adam import adam
+
+
+def fuse_optimizer(optimizer):
+    """Lets Adam and AdamW of Keras's own classes update in one operation.
+
+    Args:
+        optimizer: Built `keras.optimizers.Optimizer`, changed in place; its config is
+            not.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    # Subclasses may compute something else.
+    if type(inner) in _FUSED:
+        inner._parallel_update_step = functools.partial(_update, inner)
+
+
+def _update(optimizer, gradients, variables, learning_rate):
+    index = [optimizer._get_variable_index(v) for v in variables]
+    slots = [
+        [all_slots[i].value for i in index]
+        for all_slots in (optimizer._momentums, optimizer._velocities)
+    ]
+    largest = (
+        [optimizer._velocity_hats[i].value for i in index] if optimizer.amsgrad else []
+    )
+    step = int(optimizer.iterations) + 1
+    values = [v.value for v in variables]
+    # Keras adds epsilon before PyTorch's correction of the second moment.
+    correction = (1.0 - optimizer.beta_2**step) ** 0.5
+    adam(
+        values,
+        # The operation reads memory in order, whatever the strides.
+        [g.contiguous() for g in gradients],
+        *slots,
+        largest,
+        # Counted up there.
+        list(torch.full((len(values),), step - 1.0, device=values[0].device)),
+        fused=True,
+        amsgrad=optimizer.amsgrad,
+        beta1=optimizer.beta_1,
+        beta2=optimizer.beta_2,
+        lr=float(learning_rate),
+        weight_decay=0.0,
+        eps=optimizer.epsilon / correction,
+        maximize=False,
+    )
+
+
+# Classes of the backend, which Keras makes for these names.
+_FUSED = {type(make()) for make in (keras.optimizers.Adam, keras.optimizers.AdamW)}

@@ -1,0 +1,149 @@
+"""Fused layers and optimizers compute what Keras's do, with the same configs."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers, ops
+
+from kerasgen import backend
+
+CONVOLUTIONS = {
+    "same, even kernel": lambda: layers.Conv2D(4, 4, 2, "same"),
+    "same, odd kernel": lambda: layers.Conv2D(4, 3, 2, "same", use_bias=False),
+    "valid": lambda: layers.Conv2D(4, (3, 2), (2, 1), activation="relu"),
+    "dilated": lambda: layers.Conv2D(4, 3, padding="same", dilation_rate=2),
+    "groups": lambda: layers.Conv2D(4, 3, padding="same", groups=2),
+    "transposed": lambda: layers.Conv2DTranspose(4, 4, 2, "same"),
+    "transposed, same size": lambda: layers.Conv2DTranspose(4, 3, 1, "same"),
+    "transposed, odd kernel": lambda: layers.Conv2DTranspose(4, 3, 2, "same"),
+    "transposed, small kernel": lambda: layers.Conv2DTranspose(4, 1, 3, "same"),
+    "transposed, valid": lambda: layers.Conv2DTranspose(4, 4, 2),
+}
+NORMALIZATIONS = {
+    "default": lambda: layers.BatchNormalization(),
+    "plain": lambda: layers.BatchNormalization(center=False, scale=False),
+    "momentum": lambda: layers.BatchNormalization(momentum=0.5, epsilon=1e-5),
+    "axis": lambda: layers.BatchNormalization(axis=1),
+    "renorm": lambda: layers.BatchNormalization(renorm=True),
+}
+
+
+def make_pair(make_layer, shape):
+    """A layer as Keras has it, and its fused twin."""
+    pair = [make_layer(), make_layer()]
+    for layer in pair:
+        layer.build((None, *shape))
+    draw = np.random.RandomState(0)
+    arrays = [draw.uniform(0.5, 1.5, v.shape) for v in pair[0].weights]
+    for layer in pair:
+        layer.set_weights(arrays)
+    backend.fuse(pair[1])
+    return pair
+
+
+def results_of(layer, x, weights, training):
+    """Outputs, all first gradients, a gradient penalty's gradients, the new state."""
+    arguments = {} if training is None else {"training": training}
+    weights = ops.convert_to_tensor(weights)
+
+    def call(x):
+        return ops.cast(layer(x, **arguments), "float32")
+
+    def loss():
+        y = call(ops.convert_to_tensor(x))
+        return ops.sum(weights * y), y
+
+    def penalty():
+        gradient = backend.input_gradient(lambda x: weights * ops.tanh(call(x)), x)
+        return ops.sum(ops.square(gradient)), gradient
+
+    state = [ops.convert_to_numpy(v) for v in layer.non_trainable_variables]
+    found = []
+    for function in (loss, penalty):
+        own = layer.trainable_variables
+        if own:
+            (_, aux), gradients = backend.value_and_grad(function, own)
+        else:
+            (_, aux), gradients = function(), []
+        found += [aux, *gradients, *(v.value for v in layer.non_trainable_variables)]
+        for variable, value in zip(layer.non_trainable_variables, state, strict=True):
+            variable.assign(value)
+    return [ops.convert_to_numpy(ops.cast(value, "float32")) for value in found]
+
+
+def check_pair(pair, shape, training=None, tolerance=2e-5):
+    draw = np.random.RandomState(1)
+    x = draw.standard_normal((6, *shape)).astype("float32")
+    weights = draw.standard_normal(pair[0].compute_output_shape((6, *shape)))
+    weights = weights.astype("float32")
+    expected, found = (results_of(layer, x, weights, training) for layer in pair)
+    for one, other in zip(expected, found, strict=True):
+        np.testing.assert_allclose(other, one, rtol=0, atol=tolerance * abs(one).max())
+    configs = [{**layer.get_config(), "name": ""} for layer in pair]
+    assert configs[0] == configs[1]
+
+
+@pytest.mark.parametrize("name", CONVOLUTIONS)
+def test_fused_convolutions_are_those_of_keras(name):
+    shape = (7, 6, 2)
+    check_pair(make_pair(CONVOLUTIONS[name], shape), shape)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("name", NORMALIZATIONS)
+def test_fused_normalization_is_that_of_keras(name, training):
+    shape = (5, 4, 3)
+    check_pair(make_pair(NORMALIZATIONS[name], shape), shape, training)
+
+
+def test_fused_normalization_takes_vectors_and_half_precision():
+    check_pair(make_pair(NORMALIZATIONS["default"], (3,)), (3,), True)
+
+    def half():
+        return layers.BatchNormalization(dtype="mixed_bfloat16")
+
+    pair = make_pair(half, (5, 4, 3))
+    check_pair(pair, (5, 4, 3), True, tolerance=2e-2)
+    assert {v.dtype for v in pair[1].variables} == {"float32"}
+
+
+def test_moments_of_another_origin_are_kept():
+    _, layer = make_pair(NORMALIZATIONS["plain"], (2, 2, 3))
+    layer._moments = lambda inputs, mask: (ops.zeros(3), ops.ones(3))
+    x = np.full((2, 2, 2, 3), 3.0, "float32")
+    y = ops.convert_to_numpy(layer(x, training=True))
+    np.testing.assert_allclose(y, 3.0, rtol=1e-3)
+
+
+OPTIMIZERS = {
+    "Adam": lambda: keras.optimizers.Adam(1e-2, beta_1=0.5),
+    "amsgrad": lambda: keras.optimizers.Adam(1e-2, amsgrad=True, epsilon=1e-3),
+    "AdamW": lambda: keras.optimizers.AdamW(1e-2, weight_decay=0.1, clipnorm=1.0),
+    "schedule": lambda: keras.optimizers.Adam(
+        keras.optimizers.schedules.ExponentialDecay(1e-2, 2, 0.5)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_fused_optimizers_are_those_of_keras(name):
+    draw = np.random.RandomState(0)
+    shapes = [(2, 3, 4, 5), (5,), ()]
+    gradients = [[draw.standard_normal(s).astype("float32") for s in shapes]] * 5
+    results = []
+    for fuse in (lambda optimizer: None, backend.fuse_optimizer):
+        variables = [keras.Variable(np.ones(s, "float32")) for s in shapes]
+        optimizer = OPTIMIZERS[name]()
+        optimizer.build(variables)
+        fuse(optimizer)
+        for step in gradients:
+            first, *others = map(ops.convert_to_tensor, step)
+            # Not in the order of memory, as a convolution's gradient.
+            first = ops.transpose(
+                ops.transpose(first, (3, 2, 1, 0)) + 0.0, (3, 2, 1, 0)
+            )
+            optimizer.apply([first, *others], variables)
+        values = [*variables, *optimizer.variables]
+        results.append([ops.convert_to_numpy(v) for v in values])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
