@@ -8,7 +8,7 @@ from keras import ops
 
 from kerasgen import backend, seeds
 from kerasgen.arguments import check_integer, check_positive_integer
-from kerasgen.models.feed import Feed, raise_data_errors
+from kerasgen.models.feed import Feed, reading
 from kerasgen.models.inputs import DataSpec
 from kerasgen.models.monitor import FitMonitor
 from kerasgen.models.player_training import PlayerTraining
@@ -149,7 +149,7 @@ class GenerativeModel(PlayerTraining):
             self.after_fit.callback(self._leave_fit)
             self.after_fit.enter_context(no_end_of_data_warning())
             feeds = [feed] if validation_data is None else [feed, validation_data]
-            self.after_fit.enter_context(raise_data_errors(*feeds))
+            self.after_fit.enter_context(reading(*feeds))
             self.feed = feed
             return super().fit(
                 feed,
@@ -198,7 +198,7 @@ class GenerativeModel(PlayerTraining):
             if sample_weight is not None:
                 raise ValueError("`sample_weight` is not supported. Received: an array")
             x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
-        with no_end_of_data_warning(), raise_data_errors(x):
+        with no_end_of_data_warning(), reading(x):
             return super().evaluate(
                 x,
                 verbose=verbose,
