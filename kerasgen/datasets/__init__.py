@@ -15,6 +15,7 @@ from kerasgen.datasets.movielens import movielens
 from kerasgen.datasets.named import LOADERS, load
 from kerasgen.datasets.rows import Rows
 from kerasgen.datasets.stratified import StratifiedDataset
+from kerasgen.datasets.tfds_stream import load_tfds
 
 __all__ = [
     "LOADERS",
@@ -30,6 +31,7 @@ __all__ = [
     "load",
     "is_grey_folder",
     "load_folder",
+    "load_tfds",
     "movielens",
     "quantize",
     "ring_centers",

@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.datasets.image_file import EXTENSIONS, PILLOW_MODES
-from kerasgen.datasets.image_files import ImageFiles, ImageReader
+from kerasgen.datasets.image_files import ImageFiles, ImageReader, check_image_size
 from kerasgen.datasets.splits import SPLIT_NAMES, Split, names_in, read_split
 from kerasgen.datasets.threads import map_in_threads
 
@@ -84,7 +84,7 @@ def load_folder(
             "Expected color_mode 'rgb' or 'grayscale'. "
             f"Received: color_mode={color_mode!r}"
         )
-    image_size = _check_size(image_size)
+    image_size = check_image_size(image_size)
     subfolders = {child.name for child in root.iterdir() if child.is_dir()}
     has_splits = "train" in subfolders and subfolders <= set(SPLIT_NAMES)
 
@@ -118,19 +118,6 @@ def load_folder(
         num_classes=data.num_classes,
         class_names=data.class_names,
     )
-
-
-def _check_size(image_size):
-    if image_size is None:
-        return None
-    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
-    size = tuple(image_size) if is_pair else (image_size, image_size)
-    if not all(isinstance(pixels, int) and pixels >= 1 for pixels in size):
-        raise ValueError(
-            "Expected image_size to be an integer >= 1 or a pair (height, width) of "
-            f"them. Received: image_size={image_size!r}"
-        )
-    return size
 
 
 def _read_folder(root, keep):

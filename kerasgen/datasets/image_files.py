@@ -40,6 +40,20 @@ class ImageReader:
         return path, None
 
 
+def check_image_size(image_size):
+    """`image_size` as a pair or `None`; raises ValueError where it is something else."""
+    if image_size is None:
+        return None
+    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
+    size = tuple(image_size) if is_pair else (image_size, image_size)
+    if not all(isinstance(pixels, int) and pixels >= 1 for pixels in size):
+        raise ValueError(
+            "Expected image_size to be an integer >= 1 or a pair (height, width) of "
+            f"them. Received: image_size={image_size!r}"
+        )
+    return size
+
+
 def to_pixels(image, image_size, crop_to_aspect_ratio):
     """An image as an array, resized.
 
