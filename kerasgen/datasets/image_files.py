@@ -41,7 +41,7 @@ class ImageReader:
 
 
 def check_image_size(image_size):
-    """`image_size` as a pair or `None`; raises ValueError where it is something else."""
+    """`image_size` as a pair or `None`; raises ValueError where it is neither."""
     if image_size is None:
         return None
     is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
