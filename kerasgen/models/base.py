@@ -91,8 +91,10 @@ class GenerativeModel(PlayerTraining):
 
         Args:
             x: uint8 images (N, H, W, C), float32 images in [-1, 1] or float vectors
-                (N, D); or a `keras.utils.PyDataset`, `tf.data.Dataset`, torch
-                `DataLoader` or iterable of batches `x` or `(x, labels)`.
+                (N, D), in memory, in a mapped file or in an array-like on disk, of
+                which a batch is read at a time; or a `keras.utils.PyDataset`,
+                `tf.data.Dataset`, torch `DataLoader` or iterable of batches `x` or
+                `(x, labels)`. The next few are read while a step runs, in a thread.
             y: int labels (N,) beside an array, for conditional models.
             batch_size: Samples in one discriminator (or VAE) step; 32 by default. A
                 rest of one sample is left out beside BatchNormalization.

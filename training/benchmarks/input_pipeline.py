@@ -117,7 +117,7 @@ def jax_steps(model, batch, num_steps):
         **dict.fromkeys(names, True), purge_model_variables=False
     )
     for _ in range(num_steps):
-        logs, state = model.train_function(state, [batch])
+        logs, state = model.train_function(state, iter([batch]))
         yield [float(value) for value in logs.values()]
     model._jax_state = dict(zip(names, state, strict=True))
     model._jax_state_synced = False
