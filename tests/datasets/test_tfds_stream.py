@@ -6,8 +6,11 @@ import keras
 import numpy as np
 import pytest
 
+import kerasgen
+from kerasgen.callbacks import Checkpoint
 from kerasgen.datasets import load, load_tfds, tfds_source
 from kerasgen.datasets.tf_records import record_places
+from tests.checkpoint.helpers import StopAt
 
 tfds = pytest.importorskip("tensorflow_datasets")
 pytestmark = pytest.mark.eager
@@ -187,3 +190,21 @@ def test_augment_is_handed_on(data_dir):
         augment=keras.layers.Rescaling(-1.0, 255.0),
     )
     np.testing.assert_array_equal(stream[0][0], 255 - stream.images[np.arange(64)])
+
+
+def test_a_run_resumes_in_the_middle_of_an_epoch(data_dir, tmp_path):
+    def trained(*callbacks):
+        vae = kerasgen.models.dense_vae((28, 28, 1), latent_dim=2, hidden=(4,), seed=1)
+        vae.compile("adam")
+        data = load("mnist", data_dir=data_dir, stream=True, batch_size=16, seed=4)
+        vae.fit(data, epochs=2, callbacks=list(callbacks), verbose=0)
+        return vae.get_weights()
+
+    keras.utils.set_random_seed(0)
+    expected = trained()
+    keras.utils.set_random_seed(0)
+    with pytest.raises(KeyboardInterrupt):
+        trained(Checkpoint(tmp_path, every=1), StopAt(8))
+    resumed = trained(Checkpoint(tmp_path, every=1))
+    for a, b in zip(resumed, expected, strict=True):
+        np.testing.assert_array_equal(a, b)
