@@ -26,6 +26,7 @@ RESULTS = BENCHMARKS / "results"
 UNMEASURED = {
     "dimensionality_reduction",
     "generative_classifiers",
+    "input_pipeline",
     "latent_spaces",
     "likelihood_bounds",
     "pixel_training",

@@ -1,16 +1,21 @@
-"""Batches of in-memory data in an order that depends on the seed and the epoch only."""
+"""Batches of samples in an order that depends on the seed and the epoch only."""
 
 import keras
 import numpy as np
 
 from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.datasets.augmentation import Augmentation
+from kerasgen.datasets.rows import as_rows
 
 MAX_SEED = 2**32 - 1
 
 
 class ArrayDataset(keras.utils.PyDataset):
-    """Images or vectors in memory, served as shuffled batches.
+    """Images or vectors, served as shuffled batches.
+
+    Samples in memory, in a mapped file (`np.load(path, mmap_mode="r")`) or in an
+    array-like on disk such as an `h5py.Dataset`; of the latter two a batch is read
+    when its turn comes, in the same order.
 
     The order of an epoch is a function of `(seed, epoch)`: equal in every process, on
     every backend and machine, and independent of what was read before. So a resumed
@@ -24,7 +29,8 @@ class ArrayDataset(keras.utils.PyDataset):
 
     Args:
         images: Array of shape (num_samples, height, width, channels), uint8 in
-            [0, 255], or float vectors or images of shape (num_samples, ...).
+            [0, 255], or float vectors or images of shape (num_samples, ...); or an
+            object with `shape`, NumPy `dtype` and `[]`, or `kerasgen.datasets.Rows`.
         labels: Optional array with one label per sample; with `num_classes`, integers
             in [0, num_classes).
         batch_size: Samples per batch. Defaults to 64.
@@ -103,7 +109,8 @@ class ArrayDataset(keras.utils.PyDataset):
                 f"Expected at least batch_size={self.batch_size} samples with "
                 f"drop_remainder=True. Received: {self.num_samples} samples"
             )
-        self.image_shape = self._augmented(self.images[:1], 0, 0).shape[1:]
+        first = self.images[np.arange(1)]
+        self.image_shape = self._augmented(first, 0, 0).shape[1:]
 
     @property
     def num_samples(self):
@@ -123,12 +130,16 @@ class ArrayDataset(keras.utils.PyDataset):
             self._last_batch_read = True
         return batch
 
-    def get_batch(self, epoch, index):
+    def get_batch(self, epoch, index, rows=slice(None)):
         """Returns one batch of one epoch, whatever the current epoch is.
 
         Args:
             epoch: Integer >= 0.
             index: Batch, in [0, len(dataset)).
+            rows: Slice or int array: which rows of the batch to return, all by
+                default. Only these are read, as a process needs that trains on its
+                share of each batch; with `augment`, whose draws are those of a whole
+                batch, all are.
 
         Returns:
             Tuple `(x, labels)`, or `(x,)` for a dataset without labels, of NumPy
@@ -140,9 +151,32 @@ class ArrayDataset(keras.utils.PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"Expected a batch in [0, {len(self)}). Received: {index}")
         start = index * self.batch_size
-        rows = self.order(epoch)[start : start + self.batch_size]
-        x = self._augmented(self.images[rows], epoch, index)
-        return (x,) if self.labels is None else (x, self.labels[rows])
+        numbers = self.order(epoch)[start : start + self.batch_size]
+        if self._augmentation is None:
+            return self.read(numbers[rows])
+        x, *labels = self.read(numbers)
+        x = self._augmented(x, epoch, index)
+        return tuple(part[rows] for part in (x, *labels))
+
+    def rows_of_batch(self, index):
+        """Number of samples in a batch, of which nothing is read.
+
+        Args:
+            index: Batch, in [0, len(dataset)).
+        """
+        return min(self.batch_size, self.num_samples - index * self.batch_size)
+
+    def read(self, numbers):
+        """Reads samples by their numbers, as they are without `augment`.
+
+        Args:
+            numbers: int array (B,) in [0, num_samples).
+
+        Returns:
+            Tuple `(x, labels)` or `(x,)` of NumPy arrays with B rows.
+        """
+        x = self.images[numbers]
+        return (x,) if self.labels is None else (x, self.labels[numbers])
 
     def order(self, epoch):
         """Returns the order of the samples in an epoch.
@@ -222,8 +256,8 @@ class ArrayDataset(keras.utils.PyDataset):
         )
 
     def check_samples(self, samples):
-        """What `images` keeps of samples: an object with rows, indexed by arrays."""
-        samples = np.asarray(samples)
+        """What `images` keeps of samples: an array, or `Rows` that stand for one."""
+        samples = as_rows(samples)
         if samples.dtype != np.uint8 and not np.issubdtype(samples.dtype, np.floating):
             raise TypeError(
                 "Expected uint8 images, or float images or vectors. "

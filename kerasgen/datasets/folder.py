@@ -6,11 +6,15 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from kerasgen.datasets.array_dataset import ArrayDataset
-from kerasgen.datasets.image_file import EXTENSIONS, PILLOW_MODES, decode_image
+from kerasgen.datasets.image_file import EXTENSIONS, PILLOW_MODES
+from kerasgen.datasets.image_files import ImageFiles, ImageReader, check_image_size
 from kerasgen.datasets.splits import SPLIT_NAMES, Split, names_in, read_split
+from kerasgen.datasets.threads import map_in_threads
+
+FILES_AT_ONCE = 256
 
 
 def load_folder(
@@ -25,8 +29,10 @@ def load_folder(
     augment=None,
     drop_remainder=False,
     max_pixels=2**25,
+    stream=False,
+    check_files=True,
 ):
-    """Loads a folder of images into memory.
+    """Loads a folder of images into memory, or reads it batch by batch.
 
     Subfolders are classes, named and numbered in sorted order, unless images lie
     beside them; then there are no labels. A folder whose only subfolders are `train`
@@ -54,6 +60,13 @@ def load_folder(
         augment: Layer or callable: see `kerasgen.datasets.Augmentation`.
         drop_remainder: Whether to leave out a smaller last batch.
         max_pixels: Largest width times height of a file, checked before it is decoded.
+        stream: Whether to decode each batch when its turn comes, in threads, rather
+            than to keep all images in memory: same images, same order.
+        check_files: For `stream` only: whether to decode every file once beforehand,
+            so that the same are left out as without `stream`. `False` reads headers
+            alone; a file that then turns out damaged, or of another size than the
+            first while `image_size` is `None`, ends training with a ValueError that
+            names it.
 
     Returns:
         `ArrayDataset` of uint8 images of shape (height, width, 3 or 1).
@@ -71,30 +84,29 @@ def load_folder(
             "Expected color_mode 'rgb' or 'grayscale'. "
             f"Received: color_mode={color_mode!r}"
         )
-    image_size = _check_size(image_size)
+    image_size = check_image_size(image_size)
     subfolders = {child.name for child in root.iterdir() if child.is_dir()}
     has_splits = "train" in subfolders and subfolders <= set(SPLIT_NAMES)
 
+    reader = ImageReader(image_size, color_mode, crop_to_aspect_ratio, max_pixels)
+    keep = reader.load
+    if stream:
+        keep = reader.try_out if check_files else reader.look_at_header
     reports = []
 
     def load_split(name):
-        data, report = _read_folder(
-            root / name if has_splits else root,
-            image_size,
-            color_mode,
-            crop_to_aspect_ratio,
-            max_pixels,
-        )
+        data, report = _read_folder(root / name if has_splits else root, keep)
         reports.extend(report)
         return data
 
     data = read_split(
         split, load_split, sorted(subfolders) if has_splits else ["train"]
     )
+    images = ImageFiles(data.images, reader) if stream else data.images
     for report in reports:
         warnings.warn(report, stacklevel=2)
     return ArrayDataset(
-        data.images,
+        images,
         labels=data.labels,
         batch_size=batch_size,
         shuffle="train" in names_in(split) if shuffle is None else shuffle,
@@ -108,44 +120,44 @@ def load_folder(
     )
 
 
-def _check_size(image_size):
-    if image_size is None:
-        return None
-    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
-    size = tuple(image_size) if is_pair else (image_size, image_size)
-    if not all(isinstance(pixels, int) and pixels >= 1 for pixels in size):
-        raise ValueError(
-            "Expected image_size to be an integer >= 1 or a pair (height, width) of "
-            f"them. Received: image_size={image_size!r}"
-        )
-    return size
-
-
-def _read_folder(root, image_size, color_mode, crop_to_aspect_ratio, max_pixels):
-    images, owners, skipped = [], [], collections.Counter()
-    first_path = None
+def _read_folder(root, keep):
+    """A `Split` of what is kept of each file, and what to warn of."""
+    kept, owners, skipped = [], [], collections.Counter()
+    first_path = first_shape = None
+    paths = []
     for path in _list_files(root):
-        if path.suffix.lower() not in EXTENSIONS:
+        if path.suffix.lower() in EXTENSIONS:
+            paths.append(path)
+        else:
             skipped["not an image file by its name"] += 1
-            continue
+
+    def attempt(path):
         try:
-            image = decode_image(path, color_mode, max_pixels)
+            return *keep(path), None
         except ValueError as error:
-            skipped[str(error)] += 1
-            continue
-        pixels = np.asarray(_resize(image, image_size, crop_to_aspect_ratio))
-        pixels = pixels.reshape(*pixels.shape[:2], -1)
-        if images and pixels.shape != images[0].shape:
-            raise ValueError(
-                "Expected images of one size; pass `image_size=(height, width)` to "
-                f"`load_folder` to resize them. Received: {images[0].shape[:2]} in "
-                f"{first_path} and {pixels.shape[:2]} in {path}"
+            return None, None, str(error)
+
+    for start in range(0, len(paths), FILES_AT_ONCE):
+        some = paths[start : start + FILES_AT_ONCE]
+        for path, found in zip(some, map_in_threads(attempt, some), strict=True):
+            what, shape, reason = found
+            if reason is not None:
+                skipped[reason] += 1
+                continue
+            if first_path is None:
+                first_path, first_shape = path, shape
+            if shape != first_shape:
+                raise ValueError(
+                    "Expected images of one size; pass `image_size=(height, width)` to "
+                    f"`load_folder` to resize them. Received: {first_shape[:2]} in "
+                    f"{first_path} and {shape[:2]} in {path}"
+                )
+            kept.append(what)
+            owners.append(
+                path.relative_to(root).parts[0] if path.parent != root else None
             )
-        first_path = first_path or path
-        images.append(pixels)
-        owners.append(path.relative_to(root).parts[0] if path.parent != root else None)
-    report = _report(root, images, skipped)
-    return _to_split(images, owners), report
+    report = _report(root, kept, skipped)
+    return _to_split(np.stack(kept), owners), report
 
 
 def is_grey_folder(path):
@@ -171,31 +183,22 @@ def _list_files(root):
     ]
 
 
-def _resize(image, image_size, crop_to_aspect_ratio):
-    if image_size is None:
-        return image
-    width_height = image_size[::-1]
-    if crop_to_aspect_ratio:
-        return ImageOps.fit(image, width_height, Image.Resampling.LANCZOS)
-    return image.resize(width_height, Image.Resampling.LANCZOS)
-
-
-def _report(root, images, skipped):
+def _report(root, kept, skipped):
     reasons = ", ".join(f"{count} {why}" for why, count in sorted(skipped.items()))
-    if not images:
+    if not kept:
         raise ValueError(
             f"Expected images ({', '.join(sorted(EXTENSIONS))}) in {root}. "
             f"Received: {reasons or 'no files'}"
         )
     if not skipped:
         return []
-    total = len(images) + skipped.total()
+    total = len(kept) + skipped.total()
     return [f"{skipped.total()} of {total} files in {root} were skipped: {reasons}."]
 
 
 def _to_split(images, owners):
     if None in owners:
-        return Split(images=np.stack(images))
+        return Split(images=images)
     class_names = sorted(set(owners))
     labels = np.array([class_names.index(owner) for owner in owners], dtype=np.int32)
     counts = np.bincount(labels)
@@ -203,7 +206,7 @@ def _to_split(images, owners):
     rank = np.concatenate([(np.arange(count) + 0.5) / count for count in counts])
     order = np.argsort(rank, kind="stable")
     return Split(
-        images=np.stack(images)[order],
+        images=images[order],
         labels=labels[order],
         num_classes=len(class_names),
         class_names=class_names,

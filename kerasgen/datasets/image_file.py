@@ -1,5 +1,8 @@
 """Decodes one image file into uint8 pixels, with its size checked beforehand."""
 
+import contextlib
+import re
+import threading
 import warnings
 
 import numpy as np
@@ -8,6 +11,8 @@ from PIL import Image, ImageOps
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 EXTENSIONS = frozenset(".bmp .gif .jpeg .jpg .pgm .png .ppm .tif .tiff .webp".split())
 PILLOW_MODES = {"rgb": "RGB", "grayscale": "L"}
+QUIET = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
+_LOCK = threading.Lock()
 
 
 def decode_image(path, color_mode="rgb", max_pixels=2**25):
@@ -29,16 +34,37 @@ def decode_image(path, color_mode="rgb", max_pixels=2**25):
     Raises:
         ValueError: If the image is too large or cannot be decoded.
     """
+    with _reasons(), Image.open(path, formats=FORMATS) as image:
+        _check_header(image, max_pixels)
+        image.load()
+        upright = ImageOps.exif_transpose(image)
+        return _to_mode(upright, PILLOW_MODES[color_mode])
+
+
+def check_header(path, max_pixels=2**25):
+    """Raises ValueError where the header of a file is enough for `decode_image` to.
+
+    Args:
+        path: As in `decode_image`.
+        max_pixels: As in `decode_image`.
+    """
+    with _reasons(), Image.open(path, formats=FORMATS) as image:
+        _check_header(image, max_pixels)
+
+
+def _check_header(image, max_pixels):
+    if image.width * image.height > max_pixels:
+        raise _Refused("too large")
+    if image.mode in ("I", "F"):
+        raise _Refused("with 32-bit pixels of unknown range")
+
+
+@contextlib.contextmanager
+def _reasons():
+    """Says in a ValueError of few words why a file cannot be read."""
+    _quieten_pillow()
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of sizes that we refuse below, and of odd EXIF blocks.
-            warnings.simplefilter("ignore")
-            with Image.open(path, formats=FORMATS) as image:
-                if image.width * image.height > max_pixels:
-                    raise _Refused("too large")
-                image.load()
-                upright = ImageOps.exif_transpose(image)
-                return _to_mode(upright, PILLOW_MODES[color_mode])
+        yield
     except Image.DecompressionBombError as error:
         raise ValueError("too large") from error
     except _Refused as error:
@@ -56,10 +82,19 @@ def _to_mode(image, mode):
     if image.mode.startswith("I;16"):
         levels = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((levels + 128) // 257).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise _Refused("with 32-bit pixels of unknown range")
     if image.has_transparency_data:
         pixels = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         image = Image.alpha_composite(white, pixels)
     return image.convert(mode)
+
+
+def _quieten_pillow():
+    """Hides what Pillow says of sizes that are refused, and of odd EXIF blocks.
+
+    The filter stays: `warnings.catch_warnings` would undo in one thread what another
+    has done meanwhile.
+    """
+    with _LOCK:
+        if QUIET not in warnings.filters:
+            warnings.filterwarnings("ignore", module=QUIET[3].pattern)

@@ -11,6 +11,7 @@ from kerasgen.arguments import (
     check_positive_integer,
 )
 from kerasgen.datasets.array_dataset import ArrayDataset
+from kerasgen.datasets.rows import Rows
 
 
 class InteractionDataset(ArrayDataset):
@@ -62,7 +63,7 @@ class InteractionDataset(ArrayDataset):
         return DenseRows(check_interactions(samples))
 
 
-class DenseRows:
+class DenseRows(Rows):
     """A sparse matrix that gives dense rows.
 
     Args:
@@ -70,13 +71,10 @@ class DenseRows:
     """
 
     def __init__(self, matrix):
+        super().__init__(matrix.shape, matrix.dtype)
         self.matrix = matrix
-        self.shape = matrix.shape
 
-    def __len__(self):
-        return self.shape[0]
-
-    def __getitem__(self, rows):
+    def read(self, rows):
         return self.matrix[rows].toarray()
 
 

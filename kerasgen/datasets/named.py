@@ -4,8 +4,10 @@ from kerasgen.datasets import cifar10, digits, fashion_mnist, mixtures, mnist
 from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.datasets.folder import load_folder
 from kerasgen.datasets.splits import names_in, read_split
+from kerasgen.datasets.tfds_stream import load_tfds
 
 FOLDER_PREFIX = "folder:"
+TFDS_PREFIX = "tfds:"
 
 # A loader takes a split name ("train" or "test") and `data_dir`, and returns a `Split`.
 LOADERS = {
@@ -16,6 +18,8 @@ LOADERS = {
     "gaussian_ring": mixtures.load_ring,
     "mnist": mnist.load_split,
 }
+# Of these, the ones that TensorFlow Datasets can also be asked for sample by sample.
+STREAMED = {"cifar10": cifar10, "fashion_mnist": fashion_mnist, "mnist": mnist}
 
 
 def load(
@@ -27,6 +31,7 @@ def load(
     augment=None,
     data_dir=None,
     drop_remainder=False,
+    stream=False,
 ):
     """Loads a dataset by its name.
 
@@ -34,8 +39,10 @@ def load(
         name: "digits" (8x8 grey, inside scikit-learn), "fashion_mnist" (28x28 grey,
             from idx files on disk or TensorFlow Datasets), "mnist" (28x28 grey) and
             "cifar10" (32x32 RGB) from TensorFlow Datasets, "gaussian_ring" and
-            "gaussian_grid" (points in the plane), or "folder:PATH" for images of one
-            size; `load_folder` also resizes them.
+            "gaussian_grid" (points in the plane); "folder:PATH" for images of one
+            size, or "tfds:NAME" for those of any dataset that TensorFlow Datasets has
+            prepared on disk, always read batch by batch; `load_folder` and `load_tfds`
+            also resize them.
         split: "train" or "test", a slice of one as TensorFlow Datasets writes it,
             such as "train[:1000]" or "train[90%:]", or several joined by "+".
         batch_size: Samples per batch; `None` for 64.
@@ -46,6 +53,9 @@ def load(
             `kerasgen.datasets.Augmentation`.
         data_dir: Folder of downloaded files, for the datasets that need them.
         drop_remainder: Whether to leave out a last batch smaller than `batch_size`.
+        stream: Whether to read each batch from disk when its turn comes, rather than
+            the whole into memory: "folder:PATH", "cifar10", "fashion_mnist" and
+            "mnist", the latter from TensorFlow Datasets alone, in its order.
 
     Returns:
         `ArrayDataset` of uint8 images, or float32 vectors.
@@ -61,21 +71,33 @@ def load(
     ((8, 8, 1), 10, 10)
     """
     batch_size = 64 if batch_size is None else batch_size
+    options = {
+        "split": split,
+        "batch_size": batch_size,
+        "seed": seed,
+        "shuffle": shuffle,
+        "augment": augment,
+        "drop_remainder": drop_remainder,
+    }
     if str(name).startswith(FOLDER_PREFIX):
-        return load_folder(
-            str(name).removeprefix(FOLDER_PREFIX),
-            split=split,
-            batch_size=batch_size,
-            seed=seed,
-            shuffle=shuffle,
-            augment=augment,
-            drop_remainder=drop_remainder,
+        path = str(name).removeprefix(FOLDER_PREFIX)
+        return load_folder(path, stream=stream, **options)
+    if str(name).startswith(TFDS_PREFIX):
+        return load_tfds(
+            str(name).removeprefix(TFDS_PREFIX), data_dir=data_dir, **options
         )
     if name not in LOADERS:
         raise ValueError(
-            f"Expected a dataset among {', '.join(sorted(LOADERS))} or folder:PATH. "
-            f"Received: name={name!r}"
+            f"Expected a dataset among {', '.join(sorted(LOADERS))}, folder:PATH or "
+            f"tfds:NAME. Received: name={name!r}"
         )
+    if stream:
+        if name not in STREAMED:
+            raise ValueError(
+                f"Expected a dataset among {', '.join(sorted(STREAMED))}, folder:PATH "
+                f"or tfds:NAME to read batch by batch. Received: name={name!r}"
+            )
+        return load_tfds(name, data_dir=data_dir, url=STREAMED[name].URL, **options)
     data = read_split(split, lambda part: LOADERS[name](part, data_dir))
     return ArrayDataset(
         data.images,

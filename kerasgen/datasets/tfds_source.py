@@ -70,14 +70,7 @@ def prepared_builder(name, data_dir, url, other_sources=""):
     Raises:
         FileNotFoundError: If the dataset is not on disk and cannot be downloaded.
     """
-    import tensorflow as tf  # noqa: TID253
-    import tensorflow_datasets as tfds  # noqa: TID253
-
-    if keras.backend.backend() != "tensorflow":
-        # Else TensorFlow, here a file reader, would claim the accelerator's memory.
-        with contextlib.suppress(RuntimeError):  # TensorFlow is in use already.
-            tf.config.set_visible_devices([], "GPU")
-    builder = tfds.builder(name, data_dir=data_dir)
+    builder = _catalogue_builder(name, data_dir)
     if not builder.is_prepared():
         try:
             _connect(url)
@@ -92,6 +85,48 @@ def prepared_builder(name, data_dir, url, other_sources=""):
                 f"Received: {error}"
             ) from error
     return builder
+
+
+def found_builder(name, data_dir):
+    """The TFDS builder of a dataset that is prepared on disk.
+
+    Args:
+        name: As in `read_tfds`.
+        data_dir: As in `read_tfds`.
+
+    Returns:
+        `tfds.core.DatasetBuilder`.
+
+    Raises:
+        ValueError: TFDS knows no such dataset.
+        FileNotFoundError: It is not prepared.
+    """
+    import tensorflow_datasets as tfds  # noqa: TID253
+
+    try:
+        builder = _catalogue_builder(name, data_dir)
+    except (tfds.core.DatasetNotFoundError, ValueError) as error:
+        raise ValueError(
+            "Expected a dataset that TensorFlow Datasets knows. "
+            f"Received: name={name!r}"
+        ) from error
+    if not builder.is_prepared():
+        raise FileNotFoundError(
+            f"Expected {name} prepared by TensorFlow Datasets, as `tfds build {name}` "
+            f"does. Received: nothing in {builder.data_path}"
+        )
+    return builder
+
+
+def _catalogue_builder(name, data_dir):
+    import tensorflow as tf  # noqa: TID253
+    import tensorflow_datasets as tfds  # noqa: TID253
+
+    if keras.backend.backend() != "tensorflow":
+        # Else TensorFlow, here a file reader, would claim the accelerator's memory.
+        with contextlib.suppress(RuntimeError):  # TensorFlow is in use already.
+            tf.config.set_visible_devices([], "GPU")
+    return tfds.builder(name, data_dir=data_dir)
 
 
 def _connect(url):

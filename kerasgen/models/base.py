@@ -8,7 +8,7 @@ from keras import ops
 
 from kerasgen import backend, distribution, seeds
 from kerasgen.arguments import check_integer, check_positive_integer
-from kerasgen.models.feed import Feed, raise_data_errors
+from kerasgen.models.feed import Feed, reading
 from kerasgen.models.inputs import DataSpec
 from kerasgen.models.monitor import FitMonitor
 from kerasgen.models.player_training import PlayerTraining
@@ -91,8 +91,10 @@ class GenerativeModel(PlayerTraining):
 
         Args:
             x: uint8 images (N, H, W, C), float32 images in [-1, 1] or float vectors
-                (N, D); or a `keras.utils.PyDataset`, `tf.data.Dataset`, torch
-                `DataLoader` or iterable of batches `x` or `(x, labels)`.
+                (N, D), in memory, in a mapped file or in an array-like on disk, of
+                which a batch is read at a time; or a `keras.utils.PyDataset`,
+                `tf.data.Dataset`, torch `DataLoader` or iterable of batches `x` or
+                `(x, labels)`. The next few are read while a step runs, in a thread.
             y: int labels (N,) beside an array, for conditional models.
             batch_size: Samples in one discriminator (or VAE) step; 32 by default. A
                 rest of one sample is left out beside BatchNormalization.
@@ -149,7 +151,7 @@ class GenerativeModel(PlayerTraining):
             self.after_fit.callback(self._leave_fit)
             self.after_fit.enter_context(no_end_of_data_warning())
             feeds = [feed] if validation_data is None else [feed, validation_data]
-            self.after_fit.enter_context(raise_data_errors(*feeds))
+            self.after_fit.enter_context(reading(*feeds))
             self.feed = feed
             backend.distribution.share_state(
                 [*self.variables, *self.optimizer.variables]
@@ -202,7 +204,7 @@ class GenerativeModel(PlayerTraining):
             if sample_weight is not None:
                 raise ValueError("`sample_weight` is not supported. Received: an array")
             x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
-        with no_end_of_data_warning(), raise_data_errors(x):
+        with no_end_of_data_warning(), reading(x):
             return super().evaluate(
                 x,
                 verbose=verbose,

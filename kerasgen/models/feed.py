@@ -7,6 +7,8 @@ import numpy as np
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
 from kerasgen import backend, distribution
+from kerasgen.models.read_ahead import ReadAhead
+from kerasgen.models.step_rows import all_rows
 
 
 class Feed(DataAdapter):
@@ -14,37 +16,41 @@ class Feed(DataAdapter):
 
     Keras accepts its data adapters in place of data. A batch is `(x, rows)` or
     `(x, rows, labels)`: `rows` number the samples of the global batch, so that noise
-    drawn for a row does not depend on the device that holds it.
+    drawn for a row does not depend on the device that holds it. The next steps are
+    read while one is trained on: at most two lie ready, beside the one that is being
+    read and the one that shows whether another follows. What is read ahead does not
+    count: `resume` tells from the steps that were trained.
 
     Args:
-        source: Object with `num_batches` and `batches(epoch, start)`.
-        spec: `DataSpec` that checks each batch.
+        source: `Source` of checked batches.
         batches_per_step: Batches that one train step consumes (k discriminator
             steps take k). The last step of an epoch is trimmed to a multiple of it.
         min_rows: Fewest rows of each batch of a step; a smaller rest is left out.
         steps_per_epoch: Train steps an epoch; None for one pass over the source.
         numbered: Number the rows through the whole data set rather than within the
             batch: for evaluation, whose noise must not repeat.
+        rows_of_step: Function from the size of a step's global batch to the rows that
+            this process reads, increasing: see `step_rows`.
 
     Raises:
-        ValueError: The source is empty, or the first batch does not fit `spec`.
+        ValueError: The source is empty, or the first batch does not fit the model.
     """
 
     def __init__(
         self,
         source,
-        spec,
         batches_per_step=1,
         min_rows=1,
         steps_per_epoch=None,
         numbered=False,
+        rows_of_step=all_rows,
     ):
         self.source = source
-        self.spec = spec
         self.batches_per_step = batches_per_step
         self.min_rows = min_rows
         self.steps_per_epoch = steps_per_epoch
         self.numbered = numbered
+        self.rows_of_step = rows_of_step
         self.epoch = 0
         self.steps_served = 0
         self.ended_early = False
@@ -52,8 +58,11 @@ class Feed(DataAdapter):
         # Steps of the present epoch; known with its last step at the latest.
         self.epoch_length = None
         self._resumed = None
-        # What reading the data raised, if it did; see `raise_data_errors`.
+        self._read_ahead = None
+        # What reading the data raised, if it did; see `reading`.
         self.error = None
+        # Samples of the first step, on all processes together.
+        self.samples_per_step = None
         self.unit = batches_per_step
         if source.batch_size is not None:
             distribution.check_batch_size(source.batch_size)
@@ -83,7 +92,7 @@ class Feed(DataAdapter):
         """What must stay the same for a resumed run to meet the same batches."""
         return {
             **self.source.settings(),
-            "samples_per_step": len(self.first_step[0]),
+            "samples_per_step": self.samples_per_step,
             "steps_per_epoch": self.steps_per_epoch,
         }
 
@@ -113,23 +122,35 @@ class Feed(DataAdapter):
             )
         self._resumed = itertools.chain([first], rest)
 
+    def close(self):
+        """Ends the reading of what has not been asked for."""
+        if self._read_ahead is not None:
+            self._read_ahead.close()
+            self._read_ahead = None
+
     def get_tf_dataset(self):
-        return self._backend_stream()
+        # tf.data reads ahead in threads of its own.
+        return self._backend_stream(self._epoch_steps)
 
     def get_jax_iterator(self):
-        return self._backend_stream()
+        return self._backend_stream(self._epoch_steps_ahead)
 
     def get_torch_dataloader(self):
-        return self._backend_stream()
+        return self._backend_stream(self._epoch_steps_ahead)
 
     def get_numpy_iterator(self):
         return self._epoch_steps()
 
-    def _backend_stream(self):
+    def _backend_stream(self, steps):
         signature = [
             ((None, *part.shape[1:]), part.dtype.name) for part in self.first_step
         ]
-        return backend.to_stream(self._epoch_steps, signature, self.batches_per_step)
+        return backend.to_stream(steps, signature, self.batches_per_step)
+
+    def _epoch_steps_ahead(self):
+        self.close()
+        self._read_ahead = ReadAhead(self._epoch_steps())
+        return self._read_ahead
 
     def _epoch_steps(self):
         rest, self._resumed = self._resumed, None
@@ -178,7 +199,7 @@ class Feed(DataAdapter):
 
     def _raise_too_few(self):
         fewest = self.batches_per_step * self.min_rows
-        sizes = [len(x) for x, _ in self.source.peek(self.batches_per_step)]
+        sizes = [b.num_rows for b in self.source.peek(self.batches_per_step)]
         if self.min_rows > 1 and sum(sizes) >= self.batches_per_step:
             raise ValueError(
                 "BatchNormalization and terms that compare samples cannot train on "
@@ -192,34 +213,38 @@ class Feed(DataAdapter):
 
     def _steps(self, batches):
         k = self.batches_per_step
-        batches = batches if self.source.checked else self._checked(batches)
         offset = 0
         while group := list(itertools.islice(batches, k)):
-            x, labels = (
-                np.concatenate(parts) if parts[0] is not None else None
-                for parts in zip(*group, strict=True)
-            )
-            size = len(x) - len(x) % self.unit
+            total = sum(batch.num_rows for batch in group)
+            size = total - total % self.unit
             if size < max(k * self.min_rows, 1):
                 continue
-            first_row = offset if self.numbered else 0
-            rows = np.arange(first_row, first_row + size, dtype=np.int32)
-            offset += len(x)
-            step = (x[:size], rows)
-            yield step if labels is None else (*step, labels[:size])
+            self.samples_per_step = self.samples_per_step or size
+            rows = self.rows_of_step(size)
+            x, labels = _read_rows(group, rows)
+            if self.numbered:
+                rows = rows + np.int32(offset)
+            offset += total
+            yield (x, rows) if labels is None else (x, rows, labels)
 
-    def _checked(self, batches):
-        row = 0
-        for x, labels in batches:
-            x = self.spec.check(x, row)
-            labels = self.spec.check_labels(labels, len(x), row)
-            row += len(x)
-            yield x, labels
+
+def _read_rows(group, rows):
+    """Copies of rows of a group of batches, of which nothing else is read."""
+    parts, start = [], 0
+    for batch in group:
+        own = rows[(rows >= start) & (rows < start + batch.num_rows)] - start
+        if len(own):
+            parts.append(batch.read(own))
+        start += batch.num_rows
+    if len(parts) == 1:
+        return parts[0]
+    x, labels = zip(*parts, strict=True)
+    return np.concatenate(x), None if labels[0] is None else np.concatenate(labels)
 
 
 @contextlib.contextmanager
-def raise_data_errors(*feeds):
-    """Raises what reading the data raised, where a backend has wrapped it.
+def reading(*feeds):
+    """Ends the reading of feeds, and raises what it raised where a backend wrapped it.
 
     TensorFlow reads in its own threads and turns every exception into one of its own.
 
@@ -233,3 +258,6 @@ def raise_data_errors(*feeds):
             if feed.error is not None and feed.error is not error:
                 raise feed.error from None
         raise
+    finally:
+        for feed in feeds:
+            feed.close()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from kerasgen.models.sources import make_source
+from kerasgen.models.step_rows import all_rows
 
 
 def gather_samples(model, x, y=None, value_range=None):
@@ -23,12 +24,8 @@ def gather_samples(model, x, y=None, value_range=None):
     """
     spec = model.data_spec(value_range)
     source = make_source(x, y, None, model.seed, False, spec)
-    parts, labels, num_rows = [], [], 0
-    for part, given in source.batches(0, 0):
-        parts.append(part if source.checked else spec.check(part, num_rows))
-        if spec.num_classes is not None:
-            labels.append(spec.check_labels(given, len(part), num_rows))
-        num_rows += len(part)
-    if not parts:
+    batches = [b.read(all_rows(b.num_rows)) for b in source.batches(0, 0)]
+    if not batches:
         raise ValueError("Expected at least one sample. Received: no batch")
-    return np.concatenate(parts), np.concatenate(labels) if labels else None
+    parts, labels = zip(*batches, strict=True)
+    return np.concatenate(parts), None if labels[0] is None else np.concatenate(labels)

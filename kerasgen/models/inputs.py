@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from kerasgen.datasets.rows import Rows
+
 FLOAT_TOLERANCE = 1e-5
-SCAN_ROWS = 4096
+SCAN_BYTES = 2**24
 
 
 class DataSpec:
@@ -71,6 +73,21 @@ class DataSpec:
                 finite or outside the range.
         """
         x = np.asarray(x)
+        self.scan(x, first_row)
+        return self.convert(x)
+
+    def scan(self, x, first_row=0):
+        """Checks samples in blocks: no more than one of them is in memory at once.
+
+        Args:
+            x: Array, which may be mapped to a file, or `kerasgen.datasets.Rows`, of
+                shape (N, *shape).
+            first_row: As in `check`.
+
+        Raises:
+            TypeError: As in `check`.
+            ValueError: As in `check`.
+        """
         expected = "uint8 or float32 images" if self.is_image else "float32 vectors"
         is_float = np.issubdtype(x.dtype, np.floating)
         if not is_float and not (self.is_image and x.dtype == np.uint8):
@@ -83,10 +100,9 @@ class DataSpec:
         if not len(x):
             raise ValueError(f"Expected at least one sample. Received: shape={x.shape}")
         if not is_float:
-            return x
+            return
         low, high = np.inf, -np.inf
-        for start in range(0, len(x), SCAN_ROWS):
-            part = x[start : start + SCAN_ROWS]
+        for start, part in blocks_of(x):
             if not np.isfinite(part).all():
                 bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
                 row = first_row + start + int(np.argmax(bad))
@@ -94,7 +110,7 @@ class DataSpec:
                     f"Expected finite values. Received: NaN or infinity in sample {row}"
                 )
             low, high = min(low, part.min()), max(high, part.max())
-        return self._to_model_domain(x, float(low), float(high))
+        self._check_bounds(x.dtype, float(low), float(high))
 
     def check_kept(self, x, mask):
         """As `check` of the values that are kept; hidden ones may be any.
@@ -118,12 +134,32 @@ class DataSpec:
             self._check_range(x.dtype, float(kept.min()), float(kept.max()))
         return checked
 
-    def _to_model_domain(self, x, low, high):
+    def convert(self, x):
+        """Brings values that `scan` has passed into the model domain, each alone.
+
+        Args:
+            x: Array (B, *shape).
+
+        Returns:
+            As `check`.
+        """
+        if x.dtype == np.uint8 or (
+            not self.is_image and self.keeps_float64 and x.dtype == np.float64
+        ):
+            return x
+        x = x.astype(np.float32, copy=False)
+        if not self.is_image or self.value_range is None:
+            return x
+        first, last = self.value_range
+        scaled = (x - first) * (2.0 / (last - first)) - 1.0
+        return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+
+    def _check_bounds(self, dtype, low, high):
         if not self.is_image:
             if max(abs(low), abs(high)) > float(np.finfo(np.float32).max):
                 raise ValueError(
                     "Expected values that float32 can hold. "
-                    f"Received: {x.dtype} values in [{low:.6g}, {high:.6g}]"
+                    f"Received: {dtype} values in [{low:.6g}, {high:.6g}]"
                 )
             if self.is_bounded and max(-low, high) > 1 + FLOAT_TOLERANCE:
                 raise ValueError(
@@ -131,22 +167,18 @@ class DataSpec:
                     "one, such as 'gaussian', takes any. "
                     f"Received: values in [{low:.6g}, {high:.6g}]"
                 )
-            if self.keeps_float64 and x.dtype == np.float64:
-                return x
-            return x.astype(np.float32, copy=False)
+            return
         if self.value_range is None:
-            self._check_range(x.dtype, low, high)
-            return x.astype(np.float32, copy=False)
+            self._check_range(dtype, low, high)
+            return
         first, last = self.value_range
-        rounding = float(np.finfo(x.dtype).eps) * max(abs(first), abs(last))
+        rounding = float(np.finfo(dtype).eps) * max(abs(first), abs(last))
         slack = max(FLOAT_TOLERANCE * (last - first), rounding)
         if low < first - slack or high > last + slack:
             raise ValueError(
                 f"Expected values in value_range=({first}, {last}). "
                 f"Received: values in [{low:.6g}, {high:.6g}]"
             )
-        scaled = (x.astype(np.float32) - first) * (2.0 / (last - first)) - 1.0
-        return np.clip(scaled, -1.0, 1.0).astype(np.float32)
 
     @staticmethod
     def _check_range(dtype, low, high):
@@ -202,6 +234,38 @@ class DataSpec:
                 f"Received: {labels[row]} in sample {first_row + row}"
             )
         return labels.astype(np.int32)
+
+
+class ModelRows(Rows):
+    """Samples in the model domain, brought there as they are read.
+
+    Args:
+        samples: Array or `Rows` that `DataSpec.scan` has passed.
+        spec: The `DataSpec`.
+    """
+
+    def __init__(self, samples, spec):
+        super().__init__(samples.shape, spec.convert(np.empty(0, samples.dtype)).dtype)
+        self.samples = samples
+        self.spec = spec
+
+    def read(self, rows):
+        return self.spec.convert(self.samples[rows])
+
+
+def blocks_of(x):
+    """Samples in blocks of a few megabytes.
+
+    Args:
+        x: Array or `Rows` (N, ...).
+
+    Yields:
+        The number of a block's first row, and the block, an array.
+    """
+    row_bytes = x.dtype.itemsize * int(np.prod(x.shape[1:]))
+    step = max(1, SCAN_BYTES // max(1, row_bytes))
+    for start in range(0, len(x), step):
+        yield start, np.asarray(x[start : start + step])
 
 
 def to_uint8(x):

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from kerasgen.datasets.levels import grey_values, quantize
-from kerasgen.models.inputs import SCAN_ROWS, DataSpec
+from kerasgen.models.inputs import DataSpec, blocks_of
 
 TOLERANCE = 1e-3
 
@@ -23,16 +23,15 @@ class LevelSpec(DataSpec):
         super().__init__(shape, num_classes, value_range)
         self.num_levels = num_levels
 
-    def check(self, x, first_row=0):
+    def scan(self, x, first_row=0):
         """As in `DataSpec`; raises ValueError for a value between levels too."""
-        dtype = np.asarray(x).dtype
-        x = super().check(x, first_row)
+        super().scan(x, first_row)
         tolerance = TOLERANCE
-        if dtype == np.float16:
+        if x.dtype == np.float16:
             # Up to an eighth of the distance between 256 levels.
-            tolerance += float(np.finfo(dtype).eps) * (self.num_levels - 1) / 2.0
-        for start in range(0, len(x), SCAN_ROWS):
-            part = x[start : start + SCAN_ROWS]
+            tolerance += float(np.finfo(x.dtype).eps) * (self.num_levels - 1) / 2.0
+        for start, part in blocks_of(x):
+            part = self.convert(part)
             between = self._is_between(part, tolerance)
             if between.any():
                 row = int(np.argmax(between.reshape(len(part), -1).any(axis=1)))
@@ -42,7 +41,6 @@ class LevelSpec(DataSpec):
                     f"{self.num_levels}) rounds to them. Received: the value "
                     f"{part[row][between[row]][0]} in sample {first_row + start + row}"
                 )
-        return x
 
     def _is_between(self, x, tolerance):
         """Which values lie on no level: bool, shaped like `x`."""

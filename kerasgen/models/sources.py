@@ -1,25 +1,42 @@
 """Where a user's data comes from: arrays, datasets, loaders, generators."""
 
+import functools
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import keras
 import numpy as np
 
 from kerasgen.datasets.array_dataset import ArrayDataset
+from kerasgen.datasets.rows import as_rows
+from kerasgen.models.inputs import ModelRows
+
+
+class PendingBatch(NamedTuple):
+    """A batch of which as many rows are read as are asked for.
+
+    Attributes:
+        num_rows: Its samples.
+        read: Function of an int array of rows that returns copies of these samples and
+            of their labels or None, both checked.
+    """
+
+    num_rows: int
+    read: Callable
 
 
 class Source:
     """Base: `num_batches`, `settings()`, `peek(num_batches)`, `batches(epoch, start)`.
 
+    `peek` and `batches` give `PendingBatch`es.
+
     Attributes:
         batch_size: Samples of a whole batch, or None where only a look tells.
-        checked: Whether the data has been checked whole.
         is_one_shot: Whether an epoch goes on where the one before ended.
     """
 
     batch_size = None
-    checked = False
     is_one_shot = False
 
     def adopt_seed(self, seed):
@@ -30,18 +47,17 @@ class Source:
         return False
 
 
-class ArraySource(Source):
+class DatasetSource(Source):
     """Batches of an `ArrayDataset`, ordered by its seed and the epoch.
 
     Args:
         dataset: `ArrayDataset`.
-        is_own: Whether `fit` made it of an array: then that is checked already, and
-            the seed is the model's, which a resumed run takes from its checkpoint.
+        spec: `DataSpec` that checks what is read.
     """
 
-    def __init__(self, dataset, is_own=False):
+    def __init__(self, dataset, spec):
         self.dataset = dataset
-        self.checked = is_own
+        self.spec = spec
         self.num_batches = len(dataset)
         self.batch_size = dataset.batch_size
 
@@ -49,27 +65,49 @@ class ArraySource(Source):
         return {
             "num_samples": self.dataset.num_samples,
             "batch_size": self.dataset.batch_size,
-            "seed": None if self.checked else self.dataset.seed,
+            "seed": self.dataset.seed,
             "shuffle": self.dataset.shuffle,
         }
-
-    def adopt_seed(self, seed):
-        if self.checked:
-            self.dataset.seed = seed
 
     def peek(self, num_batches):
         return itertools.islice(self.batches(0, 0), num_batches)
 
     def batches(self, epoch, start):
         for index in range(start, self.num_batches):
-            yield _split(self.dataset.get_batch(epoch, index))
+            yield PendingBatch(
+                self.dataset.rows_of_batch(index),
+                functools.partial(self._read, epoch, index),
+            )
+
+    def _read(self, epoch, index, rows):
+        x, labels = _split(self.dataset.get_batch(epoch, index, rows))
+        first_row = index * self.dataset.batch_size + int(rows[0])
+        return _check(x, labels, self.spec, first_row)
+
+
+class ArraySource(DatasetSource):
+    """An array that `fit` was given.
+
+    It was checked whole, and its order is that of the model's seed, which a resumed
+    run takes from its checkpoint.
+    """
+
+    def settings(self):
+        return {**super().settings(), "seed": None}
+
+    def adopt_seed(self, seed):
+        self.dataset.seed = seed
+
+    def _read(self, epoch, index, rows):
+        return _split(self.dataset.get_batch(epoch, index, rows))
 
 
 class PyDatasetSource(Source):
     """Batches of a user's `keras.utils.PyDataset`, in its own order."""
 
-    def __init__(self, dataset):
+    def __init__(self, dataset, spec):
         self.dataset = dataset
+        self.spec = spec
         self.num_batches = dataset.num_batches
 
     def settings(self):
@@ -78,14 +116,17 @@ class PyDatasetSource(Source):
     def peek(self, num_batches):
         if self.num_batches is not None:
             num_batches = min(num_batches, self.num_batches)
-        return (_split(self.dataset[index]) for index in range(num_batches))
+        return _checked(map(self.dataset.__getitem__, range(num_batches)), self.spec)
 
     def batches(self, epoch, start):
+        return _checked(self._items(start), self.spec)
+
+    def _items(self, start):
         self.dataset.on_epoch_begin()
         for index in itertools.count(start):
             if index == self.num_batches:
                 break
-            yield _split(self.dataset[index])
+            yield self.dataset[index]
         self.dataset.on_epoch_end()
 
 
@@ -96,8 +137,9 @@ class IterableSource(Source):
     starts anew each epoch.
     """
 
-    def __init__(self, iterable):
+    def __init__(self, iterable, spec):
         self.iterable = iterable
+        self.spec = spec
         self.is_one_shot = isinstance(iterable, Iterator)
         self.num_batches = _length(iterable)
 
@@ -105,16 +147,19 @@ class IterableSource(Source):
         return {"num_batches": self.num_batches}
 
     def peek(self, num_batches):
+        return _checked(self._first(num_batches), self.spec)
+
+    def batches(self, epoch, start):
+        return _checked(itertools.islice(self.iterable, start, None), self.spec)
+
+    def is_exhausted(self):
+        return self.is_one_shot and not self._first(1)
+
+    def _first(self, num_batches):
         first = list(itertools.islice(self.iterable, num_batches))
         if self.is_one_shot:
             self.iterable = itertools.chain(first, self.iterable)
-        return map(_split, first)
-
-    def batches(self, epoch, start):
-        return map(_split, itertools.islice(self.iterable, start, None))
-
-    def is_exhausted(self):
-        return self.is_one_shot and not list(self.peek(1))
+        return first
 
 
 def make_source(x, y, batch_size, seed, shuffle, spec, arrange=None):
@@ -127,7 +172,7 @@ def make_source(x, y, batch_size, seed, shuffle, spec, arrange=None):
         batch_size: Samples a batch, for arrays only.
         seed: Seed of the order of an array.
         shuffle: Whether an array is shuffled.
-        spec: `DataSpec`; arrays are checked whole, before training.
+        spec: `DataSpec`; arrays are checked whole, before training, in blocks.
         arrange: Function from an `ArrayDataset` to one in another order, or None.
 
     Returns:
@@ -138,16 +183,17 @@ def make_source(x, y, batch_size, seed, shuffle, spec, arrange=None):
         ValueError: `y` or `batch_size` was given with a source that has its own.
     """
     if is_array(x):
-        x = spec.check(x)
+        x = as_rows(x)
+        spec.scan(x)
         labels = spec.check_labels(y, len(x))
         dataset = ArrayDataset(
-            x,
+            ModelRows(x, spec),
             labels,
             batch_size=32 if batch_size is None else batch_size,
             shuffle=shuffle,
             seed=seed,
         )
-        return ArraySource(dataset if arrange is None else arrange(dataset), True)
+        return ArraySource(dataset if arrange is None else arrange(dataset), spec)
     if y is not None or batch_size is not None:
         raise ValueError(
             "A dataset brings its own labels and batch size: expected neither `y` nor "
@@ -155,16 +201,16 @@ def make_source(x, y, batch_size, seed, shuffle, spec, arrange=None):
             f"batch_size={batch_size}"
         )
     if isinstance(x, ArrayDataset):
-        return ArraySource(x if arrange is None else arrange(x))
+        return DatasetSource(x if arrange is None else arrange(x), spec)
     if arrange is not None:
         raise TypeError(
             "This model puts its data in an order of its own: expected arrays or a "
             f"kerasgen.datasets.ArrayDataset. Received: {type(x).__name__}"
         )
     if isinstance(x, keras.utils.PyDataset):
-        return PyDatasetSource(x)
+        return PyDatasetSource(x, spec)
     if np.iterable(x) and not isinstance(x, str | bytes | dict):
-        return IterableSource(x)
+        return IterableSource(x, spec)
     raise TypeError(
         "Expected an array, a keras.utils.PyDataset, a tf.data.Dataset, a torch "
         f"DataLoader or an iterable of batches. Received: {type(x).__name__}"
@@ -204,3 +250,20 @@ def _split(batch):
         )
     labels = np.asarray(batch[1]) if len(batch) == 2 else None
     return np.asarray(batch[0]), labels
+
+
+def _checked(batches, spec):
+    row = 0
+    for batch in batches:
+        x, labels = _check(*_split(batch), spec, row)
+        row += len(x)
+        yield PendingBatch(len(x), functools.partial(_part, x, labels))
+
+
+def _check(x, labels, spec, first_row):
+    x = spec.check(x, first_row)
+    return x, spec.check_labels(labels, len(x), first_row)
+
+
+def _part(x, labels, rows):
+    return x[rows], None if labels is None else labels[rows]

@@ -9,6 +9,7 @@ import numpy as np
 from kerasgen import distribution
 from kerasgen.arguments import check_positive_integer
 from kerasgen.datasets.array_dataset import ArrayDataset
+from kerasgen.datasets.rows import as_rows
 from kerasgen.models.feed import Feed
 from kerasgen.models.sources import is_array, make_source
 
@@ -17,9 +18,7 @@ def make_training_feed(model, x, y, batch_size, shuffle, steps, value_range):
     """The feed that `fit` trains on; arguments as in `GenerativeModel.fit`."""
     spec = model.data_spec(value_range)
     source = _make_source(model, x, y, batch_size, shuffle, steps, spec)
-    return Feed(
-        source, spec, model.batches_per_step, _min_rows(model), steps_per_epoch=steps
-    )
+    return Feed(source, model.batches_per_step, _min_rows(model), steps_per_epoch=steps)
 
 
 def make_evaluation_feed(model, x, y, batch_size, steps, value_range):
@@ -28,7 +27,6 @@ def make_evaluation_feed(model, x, y, batch_size, steps, value_range):
     source = _make_source(model, x, y, batch_size, False, steps, spec)
     return Feed(
         source,
-        spec,
         model.batches_per_evaluation,
         steps_per_epoch=steps,
         numbered=True,
@@ -100,6 +98,7 @@ def split_arrays(x, y, fraction):
             "`validation_split` is a float in (0, 1), for arrays only. "
             f"Received: validation_split={fraction}, x of type {type(x).__name__}"
         )
+    x = as_rows(x)
     split = int(len(x) * (1 - fraction))
     held_out = (x[split:], None if y is None else y[split:])
     return x[:split], None if y is None else y[:split], held_out

@@ -1,0 +1,72 @@
+"""Reads batches in a thread of its own, while the step before them runs."""
+
+import queue
+import threading
+
+DEPTH = 2
+# What is read when reading is stopped is waited for no longer.
+CLOSE_SECONDS = 5.0
+
+
+class ReadAhead:
+    """An iterator whose next items are made in a thread.
+
+    The thread starts with the first item that is asked for, and ends with the last
+    one, with an error, or with `close`. The order is that of the iterator, and what
+    it raises is raised where the item was due, the same object.
+
+    Args:
+        iterator: Iterator; no other thread may use it until this one is closed.
+        depth: Most items that are kept ready.
+
+    Example:
+
+    >>> list(ReadAhead(iter("abc")))
+    ['a', 'b', 'c']
+    """
+
+    def __init__(self, iterator, depth=DEPTH):
+        self._iterator = iterator
+        self._ready = queue.Queue(depth)
+        self._stopped = threading.Event()
+        self._thread = None
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._stopped.is_set():
+            raise StopIteration
+        if self._thread is None:
+            # A source that hangs must not keep the process from its end.
+            self._thread = threading.Thread(
+                target=self._work, name="kerasgen read ahead", daemon=True
+            )
+            self._thread.start()
+        item, error = self._ready.get()
+        if error is None:
+            return item
+        self.close()
+        raise error
+
+    def close(self):
+        """Ends the thread; what it has read and nobody asked for is dropped."""
+        self._stopped.set()
+        # A thread that waits to put an item must find room.
+        while not self._ready.empty():
+            self._ready.get_nowait()
+        if self._thread is not None:
+            self._thread.join(CLOSE_SECONDS)
+        self._iterator = None
+
+    def _work(self):
+        iterator, self._iterator = self._iterator, None
+        try:
+            for item in iterator:
+                self._ready.put((item, None))
+                if self._stopped.is_set():
+                    return
+        except BaseException as error:
+            self._ready.put((None, error))
+        else:
+            self._ready.put((None, StopIteration()))

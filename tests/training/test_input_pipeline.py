@@ -1,0 +1,68 @@
+"""The benchmark of the input pipeline: its sources, its steps and its tables."""
+
+import keras
+import numpy as np
+import pytest
+
+from training.benchmarks import input_pipeline
+from training.benchmarks.input_sources import make_sources
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    monkeypatch.setattr(input_pipeline, "BATCH_SIZE", 8)
+    monkeypatch.setattr(input_pipeline, "WARM_UP", 1)
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory):
+    pytest.importorskip("tensorflow_datasets")
+    pytest.importorskip("torch")
+    return make_sources(IMAGES, 8, tmp_path_factory.mktemp("files"))
+
+
+def images_of(source):
+    model = input_pipeline.make_model(filters=2)
+    steps = input_pipeline.feed_of(model, source).get_numpy_iterator()
+    return sorted(image.tobytes() for x, _ in steps for image in x)
+
+
+@pytest.mark.eager
+def test_every_adapter_gives_the_same_images(sources):
+    expected = sorted(image.tobytes() for image in IMAGES)
+    for name, source in sources.items():
+        assert images_of(source) == expected, name
+
+
+def test_the_bare_step_trains_as_fit_does(sources, tiny):
+    model = input_pipeline.make_model(filters=2)
+    batch = input_pipeline.feed_of(model, sources["array"]).first_step
+    assert input_pipeline.bare_seconds(model, batch, 3) > 0
+    assert int(keras.ops.convert_to_numpy(model.training_steps)) == 3
+    assert input_pipeline.fit_seconds(model, sources["memmap"]) > 0
+    assert int(keras.ops.convert_to_numpy(model.training_steps)) == 6
+
+
+@pytest.mark.eager
+def test_a_run_makes_both_tables(sources, tiny, monkeypatch, tmp_path):
+    few = {name: sources[name] for name in ("array", "memmap")}
+    rows = input_pipeline.measure_throughput(few, filters=2, num_steps=3, rounds=1)
+    assert [row["source"] for row in rows] == ["bare step", "array", "memmap"]
+    run = input_pipeline.measure_memory(sources["memmap"], filters=2, num_steps=6)
+    assert run["steps"] == 6 and len(run["anonymous"]) == len(run["resident"]) == 6
+    assert 10 < run["anonymous"][-1] <= run["resident"][-1]
+    done = {"torch": {"throughput": rows, "memory": {"memmap": run}}}
+    page = input_pipeline.render(done)
+    assert f"| torch | array | {rows[1]['images_per_second']} |" in page
+    assert "| torch | memmap | 6 |" in page
+    monkeypatch.setattr(input_pipeline, "PICTURE", tmp_path / "picture.png")
+    input_pipeline.draw(done)
+    assert (tmp_path / "picture.png").is_file()
+
+
+@pytest.mark.eager
+def test_growth_is_from_the_second_tenth_to_the_last():
+    samples = [500.0] * 10 + [100.0] * 80 + [103.0] * 10
+    assert input_pipeline.growth(samples) == 3.0
