@@ -138,15 +138,19 @@ def main():
     backend = keras.backend.backend()
     done = json.loads(PATH.read_text()) if PATH.is_file() else {}
     kept = {(row["model"], row["shape"]): row for row in done.get(backend, [])}
-    rows = []
-    for name, (_, shapes) in MODELS.items():
-        for shape in shapes:
-            row = kept.get((name, text_of(shape)))
-            if name.startswith(options.only) and max(shape) <= options.max_size:
-                row = measure(name, shape, options.rounds, options.max_passes)
-                print(row, flush=True)
-            rows += [row] if row else []
-    done[backend] = rows
+    keys = [(name, shape) for name, (_, shapes) in MODELS.items() for shape in shapes]
+    for name, shape in keys:
+        if name.startswith(options.only) and max(shape) <= options.max_size:
+            row = measure(name, shape, options.rounds, options.max_passes)
+            print(row, flush=True)
+            kept[name, text_of(shape)] = row
+            known = ((name, text_of(shape)) for name, shape in keys)
+            done[backend] = [kept[key] for key in known if key in kept]
+            write(done)
+
+
+def write(done):
+    """Writes the rows and their table."""
     RESULTS.mkdir(exist_ok=True)
     PATH.write_text(json.dumps(done, indent=1, sort_keys=True) + "\n")
     PATH.with_suffix(".md").write_text(render(done))

@@ -130,7 +130,8 @@ def main():
     print(done[keras.backend.backend()])
     RESULTS.mkdir(exist_ok=True)
     PATH.write_text(json.dumps(done, indent=1, sort_keys=True) + "\n")
-    PATH.with_suffix(".md").write_text(render(done))
+    # As it is read back, with sorted names.
+    PATH.with_suffix(".md").write_text(render(json.loads(PATH.read_text())))
 
 
 def render(done):
