@@ -52,27 +52,23 @@ def test_callbacks_that_write_run_on_the_first_process_only(monkeypatch, tmp_pat
 
 def test_a_batch_is_split_where_every_part_has_equal_shares(monkeypatch):
     """Two devices, two batches in a step: rows of either are those of one device."""
-    steps = [(np.arange(8), np.arange(8)), (np.arange(6), np.arange(6))]
     monkeypatch.setattr(backend.distribution, "num_devices", lambda: 2)
+    split = backend.distribution.shares
     name = keras.backend.backend()
     if name == "tensorflow":
-        parts = list(backend.distribution.parts(iter(steps), 2))
-        assert [len(part[0]) for part in parts] == [4, 4, 6, 6]
-        np.testing.assert_array_equal(parts[1][1], [4, 5, 6, 7])
+        assert [rows.tolist() for rows in split(8, 2)] == [[0, 1, 2, 3], [4, 5, 6, 7]]
+        assert [rows.tolist() for rows in split(6, 2)] == [[*range(6)]] * 2
     elif name == "torch":
         monkeypatch.setattr(backend.distribution, "process_index", lambda: 1)
-        parts = list(backend.distribution.parts(iter(steps), 2))
-        assert [len(part[0]) for part in parts] == [4, 6]
-        np.testing.assert_array_equal(parts[0][1], [4, 5, 6, 7])
+        assert [rows.tolist() for rows in split(8, 2)] == [[4, 5, 6, 7]]
+        assert [rows.tolist() for rows in split(6, 2)] == [[*range(6)]]
     else:
-        steps.append((np.arange(5), np.arange(5)))
-        parts = list(backend.distribution.parts(iter(steps), 2))
-        assert [len(part[0]) for part in parts] == [8, 6, 6]
-        for part, step in zip(parts, steps, strict=True):
-            for array, expected in zip(
-                backend.distribution.whole(part), step, strict=True
-            ):
-                np.testing.assert_array_equal(array, expected)
+        for size, filled in ((8, 8), (6, 6), (5, 6)):
+            (rows,) = split(size, 2)
+            assert len(rows) == filled and rows.max() == size - 1
+            step = backend.distribution.marked((rows, rows), size)
+            for array in backend.distribution.whole(step):
+                np.testing.assert_array_equal(array, np.arange(size))
 
 
 def test_replicas_say_nothing_where_there_is_one():

@@ -231,17 +231,18 @@ def sync(model):
     model.jax_state_sync()
 
 
-def to_stream(batches, signature, unit):
+def to_stream(steps, signature):
     """The iterable that Keras's JAX trainer iterates over once an epoch.
 
     Args:
-        batches: Function without arguments that returns an iterator of tuples.
+        steps: Function without arguments that returns an iterator of `Step`.
         signature: Tuple of `(shape, dtype)`; not needed here.
-        unit: Batches in a step.
 
     Returns:
         Iterator of tuples of NumPy arrays.
     """
-    if distribution.num_devices() == 1:
-        return batches()
-    return distribution.parts(batches(), unit)
+    for step in steps():
+        (arrays,) = step.shares
+        if distribution.num_devices() > 1:
+            arrays = distribution.marked(arrays, step.num_rows)
+        yield arrays

@@ -109,32 +109,40 @@ def share_state(variables):
     """Nothing: equal seeds make equal variables, and a mesh keeps them so."""
 
 
-def parts(batches, unit):
-    """Steps as Keras's JAX trainer is to distribute them.
-
-    Batches that the devices cannot share evenly are filled up; an empty array behind
-    them has the true number of samples as its second size, to which `whole` cuts them
-    within the step.
+def shares(num_rows, unit):
+    """Rows of a step that the devices of this process see.
 
     Args:
-        batches: Iterator of tuples of arrays, whole steps.
+        num_rows: Samples of the step, on all processes together.
         unit: Batches in a step; not needed here.
 
     Returns:
-        Iterator of tuples of arrays, this process's rows of each.
+        List of one int32 array. Where the devices cannot share the rows evenly, the
+        last one fills the rest up; see `marked`.
     """
     devices, processes = num_devices(), jax.process_count()
-    for step in batches:
-        size = len(step[0])
-        share = -(-size // devices) * devices // processes
-        first = jax.process_index() * share
-        rows = np.minimum(np.arange(first, first + share), size - 1)
-        marker = np.zeros((devices // processes, size, 0), "int8")
-        yield (*[part[rows] for part in step], marker)
+    share = -(-num_rows // devices) * devices // processes
+    first = jax.process_index() * share
+    rows = np.arange(first, first + share, dtype=np.int32)
+    return [np.minimum(rows, np.int32(num_rows - 1))]
+
+
+def marked(arrays, num_rows):
+    """Arrays of a step with what tells `whole` the samples that it has.
+
+    Args:
+        arrays: Tuple of arrays, this process's rows.
+        num_rows: Samples of the step, on all processes together.
+
+    Returns:
+        Tuple: an empty array behind the others has the number as its second size.
+    """
+    marker = np.zeros((num_devices() // jax.process_count(), num_rows, 0), "int8")
+    return (*arrays, marker)
 
 
 def whole(data):
-    """Takes out what `parts` filled up."""
+    """Takes out what `shares` filled up."""
     *arrays, marker = data
     if marker is None or marker.size:
         return data

@@ -170,21 +170,25 @@ def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
 
 
-def to_stream(batches, signature, unit):
+def to_stream(steps, signature):
     """The dataset that Keras's TensorFlow trainer iterates over once an epoch.
 
     Args:
-        batches: Function without arguments that returns an iterator of tuples.
+        steps: Function without arguments that returns an iterator of `Step`.
         signature: Tuple of `(shape, dtype)`, None where a size varies.
-        unit: Batches in a step.
 
     Returns:
         `tf.data.Dataset`, under a strategy one of its distributed datasets.
     """
+
+    def shares():
+        for step in steps():
+            yield from step.shares
+
     if distribution.num_devices() == 1:
-        return _dataset(batches, signature)
+        return _dataset(shares, signature)
     return tf.distribute.get_strategy().distribute_datasets_from_function(
-        lambda context: _dataset(lambda: distribution.parts(batches(), unit), signature)
+        lambda context: _dataset(shares, signature)
     )
 
 

@@ -8,6 +8,7 @@ copies equal.
 import json
 import os
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -219,25 +220,21 @@ def share_state(variables):
     """Nothing: a strategy creates variables with the first process's values."""
 
 
-def parts(batches, unit):
-    """The parts of each step for the replicas of this process, one after the other.
+def shares(num_rows, unit):
+    """Rows of a step that each replica of this process sees.
 
     Args:
-        batches: Iterator of tuples of arrays, whole steps.
-        unit: Batches in a step, of which every part has a share.
+        num_rows: Samples of the step, on all processes together.
+        unit: Batches in a step, of which every share has a part.
 
     Returns:
-        Iterator of tuples of arrays. A step that cannot be split evenly goes to every
-        replica as it is.
+        List of int32 arrays, one for each replica of this process: a step that cannot
+        be split evenly goes to every one as it is.
     """
     count = num_devices()
     own = count // num_processes()
+    rows = np.arange(num_rows, dtype=np.int32)
+    if num_rows % (unit * count):
+        return [rows] * own
     first = process_index() * own
-    for step in batches:
-        size = len(step[0])
-        share = size // count
-        for index in range(first, first + own):
-            if size % (unit * count):
-                yield step
-            else:
-                yield tuple(p[index * share : (index + 1) * share] for p in step)
+    return np.split(rows, count)[first : first + own]

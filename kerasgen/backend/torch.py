@@ -141,24 +141,23 @@ def sync(model):
 
 
 class _Stream(IterableDataset):
-    def __init__(self, batches):
-        self.batches = batches
+    def __init__(self, steps):
+        self.steps = steps
 
     def __iter__(self):
-        for batch in self.batches():
-            yield tuple(keras.ops.convert_to_tensor(part) for part in batch)
+        for step in self.steps():
+            (arrays,) = step.shares
+            yield tuple(keras.ops.convert_to_tensor(array) for array in arrays)
 
 
-def to_stream(batches, signature, unit):
+def to_stream(steps, signature):
     """The loader that Keras's PyTorch trainer iterates over once an epoch.
 
     Args:
-        batches: Function without arguments that returns an iterator of tuples.
+        steps: Function without arguments that returns an iterator of `Step`.
         signature: Tuple of `(shape, dtype)`; not needed here.
-        unit: Batches in a step.
 
     Returns:
         `torch.utils.data.DataLoader` over whole batches.
     """
-    stream = _Stream(lambda: distribution.parts(batches(), unit))
-    return DataLoader(stream, batch_size=None)
+    return DataLoader(_Stream(steps), batch_size=None)

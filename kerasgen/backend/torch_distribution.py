@@ -9,6 +9,7 @@ import contextvars
 import os
 
 import keras
+import numpy as np
 import torch
 from torch import distributed
 
@@ -171,21 +172,17 @@ def share_state(variables):
             distributed.broadcast(variable.value.data, 0)
 
 
-def parts(batches, unit):
-    """This process's part of each step.
+def shares(num_rows, unit):
+    """Rows of a step that this process sees.
 
     Args:
-        batches: Iterator of tuples of arrays, whole steps.
-        unit: Batches in a step, of which every part has a share.
+        num_rows: Samples of the step, on all processes together.
+        unit: Batches in a step, of which every share has a part.
 
     Returns:
-        Iterator of tuples of arrays. A step that cannot be split evenly goes to every
+        List of one int32 array: a step that cannot be split evenly goes to every
         process as it is.
     """
     count, index = num_devices(), process_index()
-    for step in batches:
-        size = len(step[0])
-        if size % (unit * count) == 0:
-            share = size // count
-            step = tuple(p[index * share : (index + 1) * share] for p in step)
-        yield step
+    rows = np.arange(num_rows, dtype=np.int32)
+    return [rows] if num_rows % (unit * count) else [np.split(rows, count)[index]]

@@ -120,8 +120,8 @@ class TrainingHealth(keras.callbacks.Callback):
         self._gan = watched_gan(self.model, self.member)
         self._batch_size = self.batch_size
         if self._batch_size is None:
-            step = self.model.feed.first_step
-            self._batch_size = len(step[0]) // self.model.batches_per_step
+            num = self.model.feed.first_step.num_rows
+            self._batch_size = num // self.model.batches_per_step
         self._real = self._prepare(self.real)
         self._held_out = None
         if self.held_out is not None:

@@ -3,12 +3,11 @@
 import contextlib
 import itertools
 
-import numpy as np
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
 from kerasgen import backend, distribution
 from kerasgen.models.read_ahead import ReadAhead
-from kerasgen.models.step_rows import all_rows
+from kerasgen.models.steps import read_step
 
 
 class Feed(DataAdapter):
@@ -16,7 +15,8 @@ class Feed(DataAdapter):
 
     Keras accepts its data adapters in place of data. A batch is `(x, rows)` or
     `(x, rows, labels)`: `rows` number the samples of the global batch, so that noise
-    drawn for a row does not depend on the device that holds it. The next steps are
+    drawn for a row does not depend on the device that holds it. A process reads no more
+    than the rows of its own devices. The next steps are
     read while one is trained on: at most two lie ready, beside the one that is being
     read and the one that shows whether another follows. What is read ahead does not
     count: `resume` tells from the steps that were trained.
@@ -29,8 +29,8 @@ class Feed(DataAdapter):
         steps_per_epoch: Train steps an epoch; None for one pass over the source.
         numbered: Number the rows through the whole data set rather than within the
             batch: for evaluation, whose noise must not repeat.
-        rows_of_step: Function from the size of a step's global batch to the rows that
-            this process reads, increasing: see `step_rows`.
+        shares_of: Function from the samples of a step and its number of batches to the
+            rows of each replica of this process, as `backend.distribution.shares`.
 
     Raises:
         ValueError: The source is empty, or the first batch does not fit the model.
@@ -43,14 +43,14 @@ class Feed(DataAdapter):
         min_rows=1,
         steps_per_epoch=None,
         numbered=False,
-        rows_of_step=all_rows,
+        shares_of=backend.distribution.shares,
     ):
         self.source = source
         self.batches_per_step = batches_per_step
         self.min_rows = min_rows
         self.steps_per_epoch = steps_per_epoch
         self.numbered = numbered
-        self.rows_of_step = rows_of_step
+        self.shares_of = shares_of
         self.epoch = 0
         self.steps_served = 0
         self.ended_early = False
@@ -70,7 +70,7 @@ class Feed(DataAdapter):
         if self.first_step is None:
             self._raise_too_few()
         if source.batch_size is None:
-            distribution.check_batch_size(len(self.first_step[0]) // batches_per_step)
+            distribution.check_batch_size(self.first_step.num_rows // batches_per_step)
         if distribution.drops_rest() and not numbered:
             self._drop_rest()
 
@@ -130,7 +130,7 @@ class Feed(DataAdapter):
 
     def get_tf_dataset(self):
         # tf.data reads ahead in threads of its own.
-        return self._backend_stream(self._epoch_steps)
+        return self._backend_stream(self.steps)
 
     def get_jax_iterator(self):
         return self._backend_stream(self._epoch_steps_ahead)
@@ -138,21 +138,24 @@ class Feed(DataAdapter):
     def get_torch_dataloader(self):
         return self._backend_stream(self._epoch_steps_ahead)
 
-    def get_numpy_iterator(self):
-        return self._epoch_steps()
-
     def _backend_stream(self, steps):
         signature = [
-            ((None, *part.shape[1:]), part.dtype.name) for part in self.first_step
+            ((None, *array.shape[1:]), array.dtype.name)
+            for array in self.first_step.shares[0]
         ]
-        return backend.to_stream(steps, signature, self.batches_per_step)
+        return backend.to_stream(steps, signature)
 
     def _epoch_steps_ahead(self):
         self.close()
-        self._read_ahead = ReadAhead(self._epoch_steps())
+        self._read_ahead = ReadAhead(self.steps())
         return self._read_ahead
 
-    def _epoch_steps(self):
+    def steps(self):
+        """The steps of the present epoch, or of the rest of a resumed one.
+
+        Returns:
+            Iterator of `Step`.
+        """
         rest, self._resumed = self._resumed, None
         return self._steps_from(0, 0) if rest is None else rest
 
@@ -171,11 +174,11 @@ class Feed(DataAdapter):
         steps = self._steps(batches)
         step = next(steps, None)
         while step is not None:
-            if step[0].dtype != self.first_step[0].dtype:
+            if step.dtype != self.first_step.dtype:
                 raise TypeError(
                     "Expected batches of one dtype, "
-                    f"{self.first_step[0].dtype} as in the first one. "
-                    f"Received: dtype={step[0].dtype}"
+                    f"{self.first_step.dtype} as in the first one. "
+                    f"Received: dtype={step.dtype}"
                 )
             self.steps_served += 1
             # One step ahead, to know the last one when it is trained on.
@@ -190,11 +193,11 @@ class Feed(DataAdapter):
     def _drop_rest(self):
         """Serves steps only of what the devices can share evenly."""
         self.unit *= distribution.num_devices()
-        if len(self.first_step[0]) < self.unit:
+        if self.first_step.num_rows < self.unit:
             raise ValueError(
                 f"Expected data of at least {self.unit} samples for one step of "
                 f"{distribution.num_devices()} devices with drop_rest=True. "
-                f"Received: {len(self.first_step[0])} sample(s)"
+                f"Received: {self.first_step.num_rows} sample(s)"
             )
 
     def _raise_too_few(self):
@@ -220,26 +223,9 @@ class Feed(DataAdapter):
             if size < max(k * self.min_rows, 1):
                 continue
             self.samples_per_step = self.samples_per_step or size
-            rows = self.rows_of_step(size)
-            x, labels = _read_rows(group, rows)
-            if self.numbered:
-                rows = rows + np.int32(offset)
+            shares = self.shares_of(size, k)
+            yield read_step(group, size, shares, offset if self.numbered else 0)
             offset += total
-            yield (x, rows) if labels is None else (x, rows, labels)
-
-
-def _read_rows(group, rows):
-    """Copies of rows of a group of batches, of which nothing else is read."""
-    parts, start = [], 0
-    for batch in group:
-        own = rows[(rows >= start) & (rows < start + batch.num_rows)] - start
-        if len(own):
-            parts.append(batch.read(own))
-        start += batch.num_rows
-    if len(parts) == 1:
-        return parts[0]
-    x, labels = zip(*parts, strict=True)
-    return np.concatenate(x), None if labels[0] is None else np.concatenate(labels)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import numpy as np
 
 from kerasgen.models.sources import make_source
-from kerasgen.models.step_rows import all_rows
 
 
 def gather_samples(model, x, y=None, value_range=None):
@@ -24,7 +23,7 @@ def gather_samples(model, x, y=None, value_range=None):
     """
     spec = model.data_spec(value_range)
     source = make_source(x, y, None, model.seed, False, spec)
-    batches = [b.read(all_rows(b.num_rows)) for b in source.batches(0, 0)]
+    batches = [b.read(np.arange(b.num_rows)) for b in source.batches(0, 0)]
     if not batches:
         raise ValueError("Expected at least one sample. Received: no batch")
     parts, labels = zip(*batches, strict=True)

@@ -11,7 +11,6 @@ from kerasgen.datasets import ArrayDataset, load_folder
 from kerasgen.models import inputs
 from kerasgen.models.feed import Feed
 from kerasgen.models.sources import make_source
-from kerasgen.models.step_rows import shard_rows
 from tests.checkpoint.helpers import StopAt
 
 SHAPE = (8, 8, 1)
@@ -157,44 +156,45 @@ def test_processes_read_their_rows_of_each_global_batch_and_no_others(kind, k):
         feed = Feed(source, k, **options)
         disk.counts.clear()
         feed.epoch = 1
-        return list(feed.get_numpy_iterator()), feed.settings()
+        return [step.shares for step in feed.steps()], feed.settings()
 
     whole, settings = steps(OnDisk(IMAGES))
     sizes = {1: [12, 12, 12, 4], 3: [36, 3]}[k]
-    assert [len(rows) for _, rows in whole] == sizes
-    if k == 3:
-        whole = whole[:1]
-    for num in (1, 2):
-        shares = []
-        for shard in range(num):
-            disk = OnDisk(IMAGES)
-            own, own_settings = steps(
-                disk,
-                # The last step of 1 x 3 samples cannot be shared.
-                rows_of_step=lambda size, shard=shard, num=num: (
-                    shard_rows(size, shard, num, k) if size > 3 else np.arange(size)
-                ),
-            )
-            assert own_settings == settings
-            if kind != "batches":
-                assert sum(disk.counts) == sum(len(rows) for _, rows in own)
-            shares.append(own)
-        for index, (x, rows) in enumerate(whole):
-            pairs = [
-                (row, sample)
-                for share in shares
-                for sample, row in zip(*share[index], strict=True)
-            ]
-            pairs.sort(key=lambda pair: pair[0])
-            np.testing.assert_array_equal([row for row, _ in pairs], rows)
-            np.testing.assert_array_equal([sample for _, sample in pairs], x)
-            for share in shares:
-                # Each of the k parts is cut evenly.
-                own = share[index][1].reshape(k, -1) // (len(x) // k)
-                assert (own == np.arange(k)[:, None]).all()
+    assert [share[0].shape[0] for (share,) in whole] == sizes
+    # Two processes of two replicas, which see some rows or, at the end, all.
+    for process in range(2):
+
+        def shares_of(size, unit, first=2 * process):
+            rows = np.arange(size, dtype=np.int32)
+            return np.split(rows, 4)[first : first + 2] if size > 4 else [rows] * 2
+
+        disk = OnDisk(IMAGES)
+        own, own_settings = steps(disk, shares_of=shares_of)
+        assert own_settings == settings
+        read = 0
+        for shares, ((x, rows),) in zip(own, whole, strict=True):
+            expected = shares_of(len(x), k)
+            for (own_x, own_rows), numbers in zip(shares, expected, strict=True):
+                np.testing.assert_array_equal(own_rows, rows[numbers])
+                np.testing.assert_array_equal(own_x, x[numbers])
+            read += len(np.unique(np.concatenate(expected)))
+        if kind != "batches":
+            assert sum(disk.counts) == read
 
 
 @pytest.mark.eager
-def test_a_batch_that_cannot_be_shared_names_both_numbers():
-    with pytest.raises(ValueError, match="3 processes.*Received: 8 samples"):
-        shard_rows(16, 0, 3, parts=2)
+def test_a_row_that_fills_a_step_up_is_read_once():
+    """As JAX's devices need it, where they cannot share the last step evenly."""
+    disk = OnDisk(IMAGES)
+    spec = make_vae().data_spec()
+    source = make_source(disk, None, 37, 1, False, spec)
+    feed = Feed(
+        source, numbered=True, shares_of=lambda n, _: [np.minimum(np.arange(40), n - 1)]
+    )
+    disk.counts.clear()
+    first, last = ((step.num_rows, *step.shares[0]) for step in feed.steps())
+    assert sum(disk.counts) == 40
+    assert first[0] == 37 and last[0] == 3
+    assert first[2].tolist() == [*range(37), 36, 36, 36]
+    assert last[2].tolist() == [37, 38, *[39] * 38]
+    np.testing.assert_array_equal(last[1], IMAGES[last[2]])

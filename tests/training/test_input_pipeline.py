@@ -38,7 +38,7 @@ def test_every_adapter_gives_the_same_images(sources):
 
 def test_the_bare_step_trains_as_fit_does(sources, tiny):
     model = input_pipeline.make_model(filters=2)
-    batch = input_pipeline.feed_of(model, sources["array"]).first_step
+    batch = input_pipeline.feed_of(model, sources["array"]).first_step.shares[0]
     assert input_pipeline.bare_seconds(model, batch, 3) > 0
     assert int(keras.ops.convert_to_numpy(model.training_steps)) == 3
     assert input_pipeline.fit_seconds(model, sources["memmap"]) > 0

@@ -139,7 +139,7 @@ def fit_seconds(model, source):
 def reading_seconds(model, source):
     """Seconds a batch of the feed of a source that nothing is trained on."""
     ends = []
-    for _ in feed_of(model, source).get_numpy_iterator():
+    for _ in feed_of(model, source).steps():
         ends.append(time.perf_counter())
     ends = ends[WARM_UP - 1 :]
     return (ends[-1] - ends[0]) / (len(ends) - 1)
@@ -148,7 +148,7 @@ def reading_seconds(model, source):
 def measure_throughput(sources, filters, num_steps, rounds):
     """Rows of the table of speeds: medians over the rounds, images a second."""
     model = make_model(filters)
-    batch = feed_of(model, sources["array"]).first_step
+    batch = feed_of(model, sources["array"]).first_step.shares[0]
     variants = {BARE: lambda: bare_seconds(model, batch, num_steps)}
     for name, source in sources.items():
         variants[name] = lambda source=source: fit_seconds(model, source)
