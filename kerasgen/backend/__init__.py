@@ -6,6 +6,7 @@ imported here:
 - `minimize`: one optimizer step of a loss, masked when a value is not finite
 - `value_and_grad`, `input_gradient`: first derivatives, themselves differentiable
 - `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
+- `convolve`: a convolution in the backend's own layout
 - `distribution`: the devices, and what replicas of a step say to each other
 - `compiled`: a compiled inference function over a model's variables
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
@@ -13,6 +14,7 @@ imported here:
 - `repeat`: a function of integers time and again
 - `sync`: brings the variables up to date in the middle of `fit`
 - `to_stream`: the iterable that the backend's `fit` reads batches from
+- `total`: sum of all values of tensors
 - `traced_once`: a pure function that graphs hold as one operation
 """
 
@@ -32,6 +34,7 @@ else:
 
 TrainStep = _backend.TrainStep
 compiled = _backend.compiled
+convolve = _backend.convolve
 distribution = _backend.distribution
 fuse = _backend.fuse
 fuse_optimizer = _backend.fuse_optimizer
@@ -41,12 +44,14 @@ peek = _backend.peek
 repeat = _backend.repeat
 sync = _backend.sync
 to_stream = _backend.to_stream
+total = _backend.total
 traced_once = _backend.traced_once
 value_and_grad = _backend.value_and_grad
 
 __all__ = [
     "TrainStep",
     "compiled",
+    "convolve",
     "distribution",
     "fuse",
     "fuse_optimizer",
@@ -56,6 +61,7 @@ __all__ = [
     "repeat",
     "sync",
     "to_stream",
+    "total",
     "traced_once",
     "value_and_grad",
 ]

@@ -149,6 +149,23 @@ class TrainStep:
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
 
 
+def convolve(inputs, kernel, pads, stride=1):
+    """Convolution of a padded map.
+
+    Args:
+        inputs: (B, H, W, channels).
+        kernel: (rows, columns, channels, filters), of the same dtype.
+        pads: Zeros before and after the rows, and before and after the columns:
+            `((top, bottom), (left, right))`.
+        stride: Integer.
+
+    Returns:
+        Tensor (B, H', W', filters).
+    """
+    padded = keras.ops.pad(inputs, ((0, 0), *pads, (0, 0)))
+    return keras.ops.conv(padded, kernel, stride, padding="valid")
+
+
 def fuse(network):
     """Nothing: the compiler does.
 
@@ -163,6 +180,18 @@ def fuse_optimizer(optimizer):
     Args:
         optimizer: Built `keras.optimizers.Optimizer`.
     """
+
+
+def total(tensors):
+    """Sum of all values: finite where, overflow aside, each of them is.
+
+    Args:
+        tensors: List of float tensors.
+
+    Returns:
+        Scalar float32 tensor.
+    """
+    return sum(keras.ops.sum(keras.ops.cast(t, "float32")) for t in tensors)
 
 
 def repeat(number, fn, carry):

@@ -5,7 +5,7 @@ import functools
 import tensorflow as tf
 
 from kerasgen.backend import tensorflow_distribution as distribution
-from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
+from kerasgen.backend.tensorflow_layers import convolve, fuse  # noqa: F401
 
 
 def value_and_grad(loss_fn, variables):
@@ -112,6 +112,18 @@ def fuse_optimizer(optimizer):
     Args:
         optimizer: Built `keras.optimizers.Optimizer`.
     """
+
+
+def total(tensors):
+    """Sum of all values: finite where, overflow aside, each of them is.
+
+    Args:
+        tensors: List of float tensors.
+
+    Returns:
+        Scalar float32 tensor.
+    """
+    return tf.add_n([tf.reduce_sum(tf.cast(t, tf.float32)) for t in tensors])
 
 
 def repeat(number, fn, carry):

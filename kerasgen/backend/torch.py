@@ -5,7 +5,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset
 
 from kerasgen.backend import torch_distribution as distribution
-from kerasgen.backend.torch_layers import fuse  # noqa: F401
+from kerasgen.backend.torch_layers import convolve, fuse  # noqa: F401
 from kerasgen.backend.torch_optimizers import fuse_optimizer  # noqa: F401
 
 
@@ -83,6 +83,18 @@ class TrainStep:
     def test_step(self, data):
         with torch.no_grad(), distribution.step_scope():
             return self.test_batch(data)
+
+
+def total(tensors):
+    """Sum of all values: finite where, overflow aside, each of them is.
+
+    Args:
+        tensors: List of float tensors.
+
+    Returns:
+        Scalar float32 tensor.
+    """
+    return sum(t.sum(dtype=torch.float32) for t in tensors)
 
 
 def repeat(number, fn, carry):

@@ -25,6 +25,37 @@ def fuse(network):
             layer.call = functools.partial(call, layer)
 
 
+def convolve(inputs, kernel, pads, stride=1):
+    """Convolution of a padded map.
+
+    Args:
+        inputs: (B, H, W, channels).
+        kernel: (rows, columns, channels, filters), of the same dtype.
+        pads: Zeros before and after the rows, and before and after the columns:
+            `((top, bottom), (left, right))`.
+        stride: Integer.
+
+    Returns:
+        Tensor (B, H', W', filters).
+    """
+    y = _convolve_padded(
+        inputs.permute(0, 3, 1, 2),
+        kernel.permute(3, 2, 0, 1),
+        None,
+        pads,
+        (stride,) * 2,
+    )
+    return y.permute(0, 2, 3, 1)
+
+
+def _convolve_padded(x, kernel, bias, pads, strides, dilation=1, groups=1):
+    if any(before != after for before, after in pads):
+        x = functional.pad(x, (*pads[1], *pads[0]))
+        pads = [(0, 0), (0, 0)]
+    zeros = [before for before, _ in pads]
+    return functional.conv2d(x, kernel, bias, strides, zeros, dilation, groups)
+
+
 def _convolve(layer, inputs):
     if layer.data_format != "channels_last":
         return type(layer).call(layer, inputs)
@@ -33,17 +64,11 @@ def _convolve(layer, inputs):
         geometry = (layer.kernel_size, layer.strides, layer.dilation_rate)
         sizes = zip(inputs.shape[1:3], *geometry, strict=True)
         pads = [_same_padding(*size) for size in sizes]
-    x = inputs.permute(0, 3, 1, 2)
-    if any(before != after for before, after in pads):
-        x = functional.pad(x, (*pads[1], *pads[0]))
-        pads = [(0, 0), (0, 0)]
-    kernel, bias = _kernel_and_bias(layer)
-    y = functional.conv2d(
-        x,
-        kernel,
-        bias,
+    y = _convolve_padded(
+        inputs.permute(0, 3, 1, 2),
+        *_kernel_and_bias(layer),
+        pads,
         layer.strides,
-        [before for before, _ in pads],
         layer.dilation_rate,
         layer.groups,
     )

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasgen import backend
 from kerasgen.arguments import check_positive_integer
 
 MASKS = ("A", "B")
@@ -119,8 +120,8 @@ class MaskedConv2D(keras.layers.Layer):
         if not self.rows_above:
             # All that lies to the right is masked.
             kernel, right = kernel[:, : left + 1], 0
-        padded = ops.pad(inputs, ((0, 0), (self.rows_above, 0), (left, right), (0, 0)))
-        return self._add_bias(ops.conv(padded, kernel, padding="valid"))
+        pads = ((self.rows_above, 0), (left, right))
+        return self._add_bias(backend.convolve(inputs, kernel, pads))
 
     def row_context(self, above):
         """What the rows above, and the bias, add to each output of a row.
@@ -135,9 +136,9 @@ class MaskedConv2D(keras.layers.Layer):
             zeros = ops.zeros((*ops.shape(above)[:1], above.shape[2], self.filters))
             return self._add_bias(ops.cast(zeros, self.compute_dtype))
         side = self.columns_left
-        padded = ops.pad(above, ((0, 0), (0, 0), (side, side), (0, 0)))
         kernel = self._masked()[: self.rows_above]
-        return self._add_bias(ops.conv(padded, kernel, padding="valid")[:, 0])
+        outputs = backend.convolve(above, kernel, ((0, 0), (side, side)))
+        return self._add_bias(outputs[:, 0])
 
     def pixel(self, left, center):
         """What the row's own pixels add to the output of one.

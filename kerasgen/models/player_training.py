@@ -1,7 +1,6 @@
 """`PlayerTraining`: players, their optimizers, and the step that updates them."""
 
 import keras
-from keras import ops
 
 from kerasgen import backend, random, replicas
 from kerasgen.arguments import check_positive_integer
@@ -65,8 +64,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             values = dict(terms)
             if not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
                 # Loss scaling skips steps with infinite gradients by design.
-                total = sum(ops.sum(ops.cast(g, "float32")) for g in gradients)
-                values[gradient_name(player)] = total
+                values[gradient_name(player)] = backend.total(gradients)
             return self.faults.record(values, self.training_steps.value)
 
         terms, _ = backend.minimize(

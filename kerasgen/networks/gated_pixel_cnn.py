@@ -3,6 +3,7 @@
 import keras
 from keras import layers, ops
 
+from kerasgen import backend
 from kerasgen.layers.masked_conv import MaskedConv2D
 from kerasgen.layers.masked_dense import MaskedDense
 from kerasgen.networks.pixel_network import PixelNetwork, shift_in
@@ -206,12 +207,13 @@ class _GatedLayer(keras.layers.Layer):
 
     def call(self, vertical, horizontal, labels=None):
         height = vertical.shape[1]
-        rows = ops.pad(vertical, ((0, 0), (self.rows_above, 0), (0, 0), (0, 0)))
-        conv = self._convolve(rows)[:, :height]
+        conv = self._convolve(vertical, self.rows_above)[:, :height]
         first, second = (bias[:, None, None] for bias in self.biases(labels))
         vertical = _gate(conv + first)
-        gate = _gate(self.horizontal(horizontal) + self.between(conv) + second)
-        return vertical, self._add_residual(horizontal, self.behind(gate))
+        gate = _gate(
+            self.horizontal.call(horizontal) + self.between.call(conv) + second
+        )
+        return vertical, self._add_residual(horizontal, self.behind.call(gate))
 
     def biases(self, labels):
         """Biases of the vertical and the horizontal gate, of each sample's class.
@@ -228,7 +230,7 @@ class _GatedLayer(keras.layers.Layer):
         if self.classes is None:
             both = ops.cast(self.bias, self.compute_dtype)[None]
         else:
-            both = self.classes(labels)
+            both = self.classes.call(labels)
         return ops.split(both, 2, axis=-1)
 
     def run_row(self, rows, biases):
@@ -240,16 +242,18 @@ class _GatedLayer(keras.layers.Layer):
         """
         conv = self._convolve(rows)[:, 0]
         first, second = (bias[:, None] for bias in biases)
-        return _gate(conv + first), self.between(conv) + second
+        return _gate(conv + first), self.between.call(conv) + second
 
     def run_pixel(self, left, center, context):
         """One pixel of the horizontal stack."""
         gate = _gate(self.horizontal.pixel(left, center) + context)
-        return self._add_residual(center, self.behind(gate))
+        return self._add_residual(center, self.behind.call(gate))
 
-    def _convolve(self, rows):
-        side = self.columns_left
-        return self.vertical(ops.pad(rows, ((0, 0), (0, 0), (side, side), (0, 0))))
+    def _convolve(self, rows, rows_above=0):
+        # Zeros above and on both sides in one go; the layer itself would add none.
+        kernel = ops.cast(self.vertical.kernel, self.compute_dtype)
+        pads = ((rows_above, 0), (self.columns_left,) * 2)
+        return backend.convolve(rows, kernel, pads)
 
     def _add_residual(self, inputs, outputs):
         return outputs if self.is_first else inputs + outputs

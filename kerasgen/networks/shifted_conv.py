@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kerasgen import backend
+
 
 class ShiftedConv2D(keras.layers.Layer):
     """A convolution of two rows that sees no row below its own.
@@ -43,8 +45,8 @@ class ShiftedConv2D(keras.layers.Layer):
         self.built = True
 
     def call(self, x):
-        padded = ops.pad(x, ((0, 0), (1, 0), self.reach, (0, 0)))
-        outputs = ops.conv(padded, self._kernel(), self.stride, padding="valid")
+        pads = ((1, 0), self.reach)
+        outputs = backend.convolve(x, self._kernel(), pads, self.stride)
         return outputs + self._cast(self.bias)
 
     def from_above(self, row):

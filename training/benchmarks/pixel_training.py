@@ -6,12 +6,15 @@
 Adam, float32. The images are waves whose direction is their label's, so that what is
 learned depends on labels, pixels and gates alike. The other side is
 `native_pixel_cnn.py`: the same network and step in the framework alone, from the same
-weights and on the same batches: a run in which the mean loss of one of the first 3
-epochs differs by more than 0.005 % ends with an error. Variants alternate in one
-process; an epoch of 30 steps is timed, in one call; medians of the rounds, compilation
-left out. JAX has two loops by hand, whose 1x1 convolutions are convolutions or matrix
-products, TensorFlow has two with and without XLA; the faster one counts. Rows are kept
-by backend in results/pixel_training.json; the table lands in results/pixel_training.md.
+weights and on the same batches: a run in which the mean loss of an epoch differs by
+more than 0.001 % in the first, 0.05 % in the second or 0.5 % in the third, for rounding
+grows with the steps, ends with an error. Variants alternate in one process; an epoch of
+30 steps is timed, in one call; medians of the rounds, compilation left out. JAX has two
+loops by hand, whose 1x1 convolutions are convolutions or matrix products, TensorFlow
+has two with and without XLA; from the third round on the faster one is timed, and the
+ratio is the median of the pairs, the order of which turns round each time. Rows are
+kept by backend in results/pixel_training.json; the table lands in
+results/pixel_training.md.
 """
 
 import argparse
@@ -31,8 +34,8 @@ RESULTS = Path(__file__).parent / "results"
 PATH = RESULTS / "pixel_training.json"
 SHAPE, NUM_CLASSES, BATCH_SIZE, STEPS = (28, 28, 1), 10, 32, 30
 TARGET = 0.95
-CHECKED_EPOCHS = 3
-LOSS_TOLERANCE = 5e-5
+# Of the first epochs: rounding grows with the steps.
+LOSS_TOLERANCES = np.array([1e-5, 5e-4, 5e-3])
 
 
 def make_model(num_blocks=8, filters=32, shape=SHAPE):
@@ -86,22 +89,31 @@ def measure(rounds):
 
     variants = {"fit": fit, **variants}
     losses, seconds = ({name: [] for name in variants} for _ in range(2))
+
+    def medians():
+        return {name: statistics.median(values) for name, values in seconds.items()}
+
+    order = list(variants)
     for index in range(1 + rounds):
-        for name, run in variants.items():
+        if index == len(LOSS_TOLERANCES):
+            order = ["fit", min(variants.keys() - {"fit"}, key=medians().get)]
+        for name in order:
             start = time.perf_counter()
-            found = run(images, labels, BATCH_SIZE)
+            found = variants[name](images, labels, BATCH_SIZE)
             if index:
                 seconds[name].append(time.perf_counter() - start)
-            if index < CHECKED_EPOCHS:
+            if index < len(LOSS_TOLERANCES):
                 losses[name].append(float(np.mean(found)))
         check_losses(losses)
-    medians = {name: statistics.median(values) for name, values in seconds.items()}
-    ratios = [
-        min(seconds[name][i] for name in variants if name != "fit") / own
-        for i, own in enumerate(seconds["fit"])
-    ]
+        # A machine that slows down must not always meet the same one last.
+        order.reverse()
+    fastest = next(name for name in order if name != "fit")
+    pairs = zip(seconds[fastest], seconds["fit"], strict=True)
+    ratios = [by_hand / own for by_hand, own in pairs]
     return {
-        "images_per_second": {k: round(len(images) / s, 1) for k, s in medians.items()},
+        "images_per_second": {
+            k: round(len(images) / s, 1) for k, s in medians().items()
+        },
         "ratio": round(statistics.median(ratios), 3),
         "mean_losses": {k: round(v[-1], 2) for k, v in losses.items()},
         "rounds": rounds,
@@ -112,18 +124,21 @@ def check_losses(losses):
     """Raises AssertionError unless all variants have the mean losses of `fit`.
 
     Args:
-        losses: Dict of variant to its mean loss in each epoch.
+        losses: Dict of variant to its mean loss in each of the first epochs.
     """
     for name, values in losses.items():
-        np.testing.assert_allclose(
-            values, losses["fit"], rtol=LOSS_TOLERANCE, err_msg=f"of {name}"
+        tolerances = LOSS_TOLERANCES[: len(values)]
+        np.testing.assert_array_less(
+            np.abs(np.divide(values, losses["fit"]) - 1),
+            tolerances,
+            err_msg=f"relative differences to fit of {name}",
         )
 
 
 def main():
     """Measures on this backend and writes the table of all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=8)
     options = parser.parse_args()
     done = json.loads(PATH.read_text()) if PATH.is_file() else {}
     done[keras.backend.backend()] = measure(options.rounds)
