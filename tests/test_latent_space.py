@@ -113,6 +113,17 @@ def test_quality_of_float_images_is_that_of_their_grey_levels(digits, vae):
         assert found == pytest.approx(expected, rel=1e-2)
 
 
+@pytest.mark.eager
+def test_quality_of_bright_float_images(digits, vae):
+    bright = 128 + digits.images[:80] // 4
+    expected = latent_quality(vae, bright[:50], bright[50:], None, num_samples=40)
+    floats = bright.astype("float32") / 255
+    found = latent_quality(
+        vae, floats[:50], floats[50:], None, num_samples=40, value_range=(0, 1)
+    )
+    assert found == pytest.approx(expected, rel=1e-2)
+
+
 def test_an_autoencoder_has_the_gaussian_of_its_codes_for_a_prior(digits):
     model = dense_autoencoder(SHAPE, latent_dim=2, hidden=(16,), seed=0)
     quality = latent_quality(

@@ -4,6 +4,8 @@ import numpy as np
 
 FLOAT_TOLERANCE = 1e-5
 SCAN_ROWS = 4096
+# The range of what a spec has checked: bright images, too, are what they seem.
+MODEL_RANGE = (-1.0, 1.0)
 
 
 class DataSpec:
