@@ -44,6 +44,15 @@ class GaussianNoise(Corruption):
     Raises:
         ValueError: `std` is out of range.
 
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgen.corruptions import GaussianNoise
+    >>> from kerasgen.random import Noise
+    >>> noise = Noise(0, 0, np.arange(4, dtype="int32"))
+    >>> GaussianNoise(0.5)(np.zeros((4, 8, 8, 1), "float32"), noise).shape[0]
+    4
+
     Reference: Vincent et al. 2010, "Stacked Denoising Autoencoders", section 3.3.
     """
 
