@@ -31,6 +31,7 @@ GENERATIVE = [n for n, card in CARDS.items() if "samples.png" in pictures_of(car
 BROUGHT_BACK = "reconstructions.png"
 AUTOENCODERS = [n for n, card in CARDS.items() if BROUGHT_BACK in pictures_of(card)]
 VAES = [n for n in GENERATIVE if "test_elbo_nats" in CARDS[n]["metrics"]]
+DENOISERS = [n for n, c in CARDS.items() if "denoised_test_psnr_db" in c["metrics"]]
 EXTRACTORS = [n for n, c in CARDS.items() if c["family"] == "feature extractor"]
 BOUND = re.compile(r"test_log_likelihood_nats_(\d+)_samples")
 
@@ -180,6 +181,16 @@ def test_an_autoencoder_brings_back_the_shipped_picture_on_every_backend(name):
     shipped = np.asarray(Image.open(zoo_folder() / name / BROUGHT_BACK)).astype("int64")
     assert own.shape == shipped.shape
     assert (np.abs(own - shipped) > 1).mean() < 1e-3
+
+
+@pytest.mark.parametrize("name", DENOISERS)
+@pytest.mark.parametrize("score", ["psnr_db", "ssim"])
+def test_a_denoiser_beats_a_median_filter(name, score):
+    noisy_images, filtered, denoised = (
+        CARDS[name]["metrics"][f"{kind}_test_{score}"]["value"]
+        for kind in ("noisy", "median_filtered", "denoised")
+    )
+    assert denoised > max(noisy_images, filtered)
 
 
 @pytest.mark.eager
