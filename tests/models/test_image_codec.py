@@ -96,8 +96,8 @@ def test_bright_float_images_are_counted_as_their_grey_levels(codec, digits):
         terms = other.evaluate(x[:3], value_range=value_range, return_dict=True)
         expected = other.evaluate(bright[:3], return_dict=True)
         assert terms == pytest.approx(expected, rel=0.05)
-    # A code on the edge may be another.
-    assert (tables[0] != tables[1]).mean() < 0.1
+    # A code on the edge may be another; the mean frequency is 4,096.
+    assert np.abs(tables[0] - tables[1]).mean() < 20
 
 
 def test_tables_are_positive_integers_of_one_sum(codec):

@@ -4,8 +4,6 @@ import types
 
 import numpy as np
 import pytest
-import torch
-from torch import nn
 
 from training.benchmarks import vae_vs_pythae
 
@@ -13,15 +11,15 @@ from training.benchmarks import vae_vs_pythae
 @pytest.mark.eager
 def test_a_copy_makes_of_grey_levels_what_pythae_makes_of_shares():
     """pythae sees images in [0, 1], kerasgen's networks the same ones in [-1, 1]."""
+    torch = pytest.importorskip("torch")
     torch.manual_seed(0)
+    linear = torch.nn.Linear
     encoder = types.SimpleNamespace(
-        layers=[[nn.Linear(784, 512)]],
-        embedding=nn.Linear(512, 16),
-        log_var=nn.Linear(512, 16),
+        layers=[[linear(784, 512)]],
+        embedding=linear(512, 16),
+        log_var=linear(512, 16),
     )
-    decoder = types.SimpleNamespace(
-        layers=[[nn.Linear(16, 512)], [nn.Linear(512, 784)]]
-    )
+    decoder = types.SimpleNamespace(layers=[[linear(16, 512)], [linear(512, 784)]])
     theirs = types.SimpleNamespace(encoder=encoder, decoder=decoder)
     images = np.random.default_rng(0).integers(0, 256, (3, 28, 28, 1), "uint8")
     with torch.no_grad():
