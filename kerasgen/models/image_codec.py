@@ -78,7 +78,7 @@ class ImageCodec(HostFittedModel):
                 f"`model` has from 2 to {TOTAL} codes, as integer tables can hold. "
                 f"Received: num_codes={model.num_codes}"
             )
-        check_positive_integer("num_kinds", num_kinds)
+        num_kinds = check_positive_integer("num_kinds", num_kinds)
         if num_kinds > model.num_codes:
             raise ValueError(
                 f"`num_kinds` is at most num_codes={model.num_codes}. "
