@@ -19,8 +19,9 @@ class VectorQuantizer(NoiseLayer):
     In training each code moves to the moving average of the vectors that chose it. One
     that hardly any vector chooses any more is dead, and restarts at a vector of the
     batch; all do so in the first training call, which is how the codebook is
-    initialised. With `trainable=False` it stays as it is, as `BatchNormalization`'s
-    averages do. The codebook has no gradient: the encoder needs a commitment loss
+    initialised. What a training call returns are the codes after it; the paper's are
+    those before it. With `trainable=False` the codebook stays as it is, as the averages
+    of `BatchNormalization` do. It has no gradient: the encoder needs a commitment loss
     beside it (`VQVAE` adds it).
 
     Restarts draw counter-based noise; see `InstanceNoise`. In data-parallel training
