@@ -161,7 +161,8 @@ class ImageCodec(HostFittedModel):
         """Codes one image.
 
         Args:
-            image: uint8 (H, W, C) of any size up to 65,535 a side.
+            image: uint8 (H, W, C) of any size up to 65,535 a side. Of more than 2^26
+                pixels `decompress` asks for `max_pixels`.
 
         Returns:
             bytes.
