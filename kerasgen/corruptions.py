@@ -46,12 +46,12 @@ class GaussianNoise(Corruption):
 
     Example:
 
-    >>> import numpy as np
+    >>> from keras import ops
     >>> from kerasgen.corruptions import GaussianNoise
     >>> from kerasgen.random import Noise
-    >>> noise = Noise(0, 0, np.arange(4, dtype="int32"))
-    >>> GaussianNoise(0.5)(np.zeros((4, 8, 8, 1), "float32"), noise).shape[0]
-    4
+    >>> noise = Noise(seed=0, step=0, rows=ops.arange(4, dtype="int32"))
+    >>> tuple(GaussianNoise(0.5)(ops.zeros((4, 8, 8, 1)), noise).shape)
+    (4, 8, 8, 1)
 
     Reference: Vincent et al. 2010, "Stacked Denoising Autoencoders", section 3.3.
     """
