@@ -6,8 +6,19 @@ from keras import ops
 from kerasgen.arguments import check_positive_integer, is_finite_number
 
 
+class Annealing:
+    """Base: a function of the training step, an integer -> float32 scalar tensor."""
+
+    def __call__(self, step):
+        raise NotImplementedError(f"{type(self).__name__} has no call")
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
 @keras.saving.register_keras_serializable(package="kerasgen")
-class LinearAnnealing:
+class LinearAnnealing(Annealing):
     """From 0 to 1 on a straight line, then 1.
 
     Args:
@@ -45,13 +56,9 @@ class LinearAnnealing:
     def get_config(self):
         return {"num_steps": self.num_steps}
 
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class CyclicalAnnealing:
+class CyclicalAnnealing(Annealing):
     """From 0 to 1 again and again: a line in the first part of each cycle, then 1.
 
     Args:
@@ -93,7 +100,3 @@ class CyclicalAnnealing:
 
     def get_config(self):
         return {"period": self.period, "rising": self.rising}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)

@@ -44,6 +44,15 @@ class GaussianNoise(Corruption):
     Raises:
         ValueError: `std` is out of range.
 
+    Example:
+
+    >>> from keras import ops
+    >>> from kerasgen.corruptions import GaussianNoise
+    >>> from kerasgen.random import Noise
+    >>> noise = Noise(seed=0, step=0, rows=ops.arange(4, dtype="int32"))
+    >>> tuple(GaussianNoise(0.5)(ops.zeros((4, 8, 8, 1)), noise).shape)
+    (4, 8, 8, 1)
+
     Reference: Vincent et al. 2010, "Stacked Denoising Autoencoders", section 3.3.
     """
 

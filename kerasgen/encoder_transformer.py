@@ -21,11 +21,13 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
         warm_start: Whether the first `fit` trains the model given and later ones go on
             with it.
         model_kwargs: Dict of further arguments of that function.
-        fit_kwargs: Dict of arguments of the model's `fit`, such as epochs.
+        fit_kwargs: Dict of arguments of the model's `fit`, such as epochs. A
+            `value_range` among them is that of `transform` too.
 
     Attributes:
         model_: The fitted model.
         history_: Its `keras.callbacks.History`.
+        value_range_: The `value_range` of the last `fit`, or None.
 
     Example:
 
@@ -74,6 +76,7 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
         given = {**(self.fit_kwargs or {}), **kwargs}
         self.history_ = model.fit(X, **given)
         self.model_ = model
+        self.value_range_ = given.get("value_range")
         return self
 
     def transform(self, X):
@@ -86,7 +89,7 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
             float32 (N, latent_dim).
         """
         check_is_fitted(self, "model_")
-        return self.model_.encode(np.asarray(X))
+        return self.model_.encode(np.asarray(X), value_range=self.value_range_)
 
     def inverse_transform(self, X):
         """Samples of codes.
@@ -100,11 +103,24 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
         check_is_fitted(self, "model_")
         return self.model_.decode_path(np.asarray(X, np.float32))
 
+    def __sklearn_clone__(self):
+        """What `sklearn.base.clone` returns: unfitted, with a model of its own.
+
+        Keras's own leaves `fit_kwargs` out, and its clones share a model.
+        """
+        parameters = self.get_params(deep=False)
+        if isinstance(self.model, GenerativeModel):
+            parameters["model"] = self._copy_model()
+        return type(self)(**parameters)
+
     def _get_model(self, X, y):
         if not isinstance(self.model, GenerativeModel):
             return self.model(X=X, y=y, **(self.model_kwargs or {}))
         if self.warm_start:
             return getattr(self, "model_", self.model)
+        return self._copy_model()
+
+    def _copy_model(self):
         copy = type(self.model).from_config(self.model.get_config())
         # Such as those of a preset, or of a backbone that is not trained.
         copy.set_weights(self.model.get_weights())

@@ -29,6 +29,18 @@ def recommend(model, interactions, num_items=10, exclude_seen=True, batch_size=2
         TypeError: The interactions are not sparse.
         ValueError: They do not fit the model, hold negative or NaN values, or a user
             has met all but fewer than `num_items`.
+
+    Example:
+
+    >>> from kerasgen.datasets import InteractionDataset, synthetic_interactions
+    >>> from kerasgen.models import autorec
+    >>> from kerasgen.recommendation import recommend
+    >>> counts = synthetic_interactions(num_users=50, num_items=40, mean_items=5)
+    >>> model = autorec(num_items=40, latent_dim=4, unobserved_weight=1.0)
+    >>> model.compile("adam")
+    >>> history = model.fit(InteractionDataset(counts.sign()), verbose=0)
+    >>> recommend(model, counts, num_items=3).shape
+    (50, 3)
     """
     return rank_items(
         lambda rows: model.reconstruct(rows.toarray()),
@@ -56,6 +68,18 @@ def rank_items(score, interactions, num_items=10, exclude_seen=True, batch_size=
     Raises:
         TypeError: As in `recommend`.
         ValueError: As in `recommend`, or the scores are of another shape or not finite.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from kerasgen.recommendation import rank_items
+    >>> met = sparse.csr_array([[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])
+    >>> popularity = np.array([1.0, 3.0, 2.0])
+    >>> rank_items(
+    ...     lambda rows: np.tile(popularity, (rows.shape[0], 1)), met, num_items=2
+    ... ).tolist()
+    [[2, 0], [1, 0]]
     """
     matrix = check_interactions(interactions)
     check_positive_integer("num_items", num_items)
@@ -101,6 +125,15 @@ def ndcg(recommended, held_out):
         ValueError: The users are not the same, or an item is out of range or twice in a
             user's list.
 
+    Example:
+
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from kerasgen.recommendation import ndcg
+    >>> held_out = sparse.csr_array([[1.0, 0.0, 0.0]])
+    >>> round(float(ndcg(np.array([[2, 0]]), held_out)[0]), 4)  # in the second place
+    0.6309
+
     Reference: Järvelin and Kekäläinen 2002, "Cumulated Gain-Based Evaluation of IR
     Techniques"; as in Liang et al. 2018, "Variational Autoencoders for Collaborative
     Filtering", section 4.2.
@@ -126,6 +159,15 @@ def recall(recommended, held_out):
     Raises:
         TypeError: `held_out` is not sparse.
         ValueError: As in `ndcg`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from scipy import sparse
+    >>> from kerasgen.recommendation import recall
+    >>> held_out = sparse.csr_array([[1.0, 0.0, 1.0]])
+    >>> float(recall(np.array([[1, 0]]), held_out)[0])
+    0.5
 
     Reference: Liang et al. 2018, section 4.2.
     """

@@ -18,6 +18,7 @@ from training.benchmarks import (
     pixel_training,
     toolbox,
     toolbox_parts,
+    vae_vs_pythae,
 )
 from training.benchmarks import metrics as metrics_benchmark
 
@@ -110,6 +111,42 @@ def test_a_pixel_cnn_trains_as_fast_as_a_loop_by_hand():
     assert set(done) == set(BACKENDS)
     for row in done.values():
         assert row["ratio"] >= pixel_training.TARGET
+
+
+def runs_of(name):
+    """Finished runs of a benchmark; skips where it is to be run."""
+    if name in UNMEASURED:
+        pytest.skip(f"{name} is to be run")
+    return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def test_bounds_do_not_fall_with_the_number_of_draws():
+    for name, found in runs_of("likelihood_bounds").items():
+        for bounds in (found["test"], found["training"]):
+            assert bounds == sorted(bounds), name
+
+
+def test_most_shirts_have_sleeves_after_an_edit():
+    runs = runs_of("latent_spaces")
+    sleeves = [runs[f"{method}/sleeves"] for method in ("autoencoder", "VAE")]
+    assert all(shares["0"] < 0.3 for shares in sleeves)
+    assert max(max(shares.values()) for shares in sleeves) >= 0.7
+
+
+def test_a_vae_trains_faster_than_pythae_s_to_a_bound_no_worse():
+    runs = runs_of("vae_vs_pythae")
+
+    def ratios(library, key):
+        rounds = range(vae_vs_pythae.ROUNDS)
+        theirs = [runs[f"pythae/{r}"][key] for r in rounds]
+        return [runs[f"{library}/{r}"][key] / theirs[r] for r in rounds]
+
+    own = [name for name in vae_vs_pythae.LIBRARIES if name != "pythae"]
+    speeds = [statistics.median(ratios(name, "images_per_second")) for name in own]
+    assert max(speeds) >= 1.2
+    for name in own:
+        # Of numbers below 0.
+        assert statistics.mean(ratios(name, "test_elbo_nats")) <= 1.01
 
 
 @pytest.mark.skipif("toolbox" in UNMEASURED, reason="its benchmarks are to be run")

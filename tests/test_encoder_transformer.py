@@ -1,5 +1,7 @@
 """`EncoderTransformer` in scikit-learn's pipelines."""
 
+import pickle
+
 import keras
 import numpy as np
 import pytest
@@ -55,9 +57,43 @@ def test_each_fit_starts_anew_unless_it_is_warm(digits):
     warm = EncoderTransformer(given, warm_start=True, fit_kwargs={"verbose": 0})
     assert warm.fit(digits.images).model_ is given
     assert warm.fit(digits.images).model_ is given
-    copy = clone(cold)
-    assert copy.fit_kwargs is None or copy.fit_kwargs == {"verbose": 0}
-    assert not hasattr(copy, "model_")
+
+
+def test_clones_keep_the_arguments_and_share_no_model(digits):
+    """Cross-validation fits a clone a fold."""
+    fit = {"epochs": 3, "verbose": 0}
+    given = make_model()
+    start = given.get_weights()
+    for warm_start in (False, True):
+        encoder = EncoderTransformer(given, warm_start, fit_kwargs=fit)
+        encoder.fit(digits.images[:32])
+        given.set_weights(start)
+        copy = clone(encoder)
+        assert not hasattr(copy, "model_")
+        assert copy.warm_start is warm_start and copy.fit_kwargs == fit
+        copy.fit(digits.images[:32])
+        assert len(copy.history_.history["loss"]) == 3
+        assert copy.model_ is not given
+        for a, b in zip(start, given.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    copy = clone(EncoderTransformer(make_model, model_kwargs={"latent_dim": 3}))
+    assert copy.model is make_model and copy.model_kwargs == {"latent_dim": 3}
+
+
+@pytest.mark.eager
+def test_a_fitted_one_is_pickled_with_its_model(digits):
+    encoder = EncoderTransformer(make_model()).fit(digits.images, verbose=0)
+    copy = pickle.loads(pickle.dumps(encoder))
+    codes = encoder.transform(digits.images[:9])
+    np.testing.assert_array_equal(copy.transform(digits.images[:9]), codes)
+
+
+def test_images_in_a_range_of_their_own(digits):
+    x = (digits.images / 255).astype("float32")
+    encoder = EncoderTransformer(make_model())
+    codes = encoder.fit(x, value_range=(0, 1), verbose=0).transform(x)
+    expected = encoder.model_.encode(digits.images)
+    np.testing.assert_allclose(codes, expected, atol=1e-4)
 
 
 def test_a_fit_goes_from_the_weights_given(digits):

@@ -6,7 +6,7 @@ import pytest
 
 import kerasgen
 from kerasgen import GenerativeClassifier
-from kerasgen.models import dcgan, dense_vae, projection_gan
+from kerasgen.models import GatedPixelCNN, dcgan, dense_vae, projection_gan
 
 SHAPE = (8, 8, 1)
 
@@ -48,6 +48,22 @@ def test_it_tells_digits_apart(digits, vae):
     held_out = digits.images[900:1100]
     accuracy = (classifier.predict(held_out) == digits.labels[900:1100]).mean()
     assert accuracy > 0.85
+
+
+@pytest.mark.eager
+def test_exact_likelihoods_and_their_labels():
+    model = GatedPixelCNN((2, 2, 1), 4, num_blocks=1, filters=4, num_classes=3, seed=0)
+    rng = np.random.default_rng(0)
+    for variable in model.network.trainable_variables:
+        variable.assign(0.5 * rng.standard_normal(variable.shape))
+    x = kerasgen.datasets.quantize(rng.integers(0, 256, (5, 2, 2, 1), "uint8"), 4)
+    prior = [0.2, 0.3, 0.5]
+    nats = [model.log_likelihood(x, np.full(5, label)) for label in range(3)]
+    found = GenerativeClassifier(model, prior).predict_proba(x)
+    joint = np.exp(np.transpose(nats)) * prior
+    expected = joint / joint.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert np.ptp(nats, axis=0).min() > 1e-3
 
 
 def test_what_is_refused(vae):

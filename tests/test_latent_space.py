@@ -13,7 +13,9 @@ from kerasgen.latent_space import (
     manifold_grid,
     traverse,
 )
+from kerasgen.latent_space.quality import PRIOR_STEP
 from kerasgen.models import dcgan, dense_autoencoder, dense_vae
+from kerasgen.random import Noise
 
 SHAPE = (8, 8, 1)
 
@@ -94,12 +96,18 @@ def test_quality_against_numpy(digits, vae):
         ((1 - t) * codes[first] + t * codes[second]).astype("float32")
     )
 
-    def median(samples):
-        x, y = (a.reshape(len(a), -1).astype(float) for a in (samples, data))
-        distances = np.sqrt(((x[:, None] - y[None]) ** 2).sum(-1))
-        return np.median(np.sort(distances, axis=1)[:, 1])
+    noise = Noise(3, PRIOR_STEP, np.arange(40, dtype="int32"))
+    drawn = vae.decode_path(keras.ops.convert_to_numpy(noise.normal("latent", (2,))))
+    expected = [second_nearest(x, data) for x in (between, drawn)]
+    expected = np.divide(expected, second_nearest(held_out, data))
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
 
-    assert found.continuity == pytest.approx(median(between) / median(held_out))
+
+def second_nearest(samples, data):
+    """Median distance to the second nearest of the data."""
+    x, y = (a.reshape(len(a), -1).astype(float) for a in (samples, data))
+    distances = np.sqrt(((x[:, None] - y[None]) ** 2).sum(-1))
+    return np.median(np.sort(distances, axis=1)[:, 1])
 
 
 def test_quality_of_float_images_is_that_of_their_grey_levels(digits, vae):
@@ -113,12 +121,31 @@ def test_quality_of_float_images_is_that_of_their_grey_levels(digits, vae):
         assert found == pytest.approx(expected, rel=1e-2)
 
 
+@pytest.mark.eager
+def test_quality_of_bright_float_images(digits, vae):
+    bright = 128 + digits.images[:80] // 4
+    expected = latent_quality(vae, bright[:50], bright[50:], None, num_samples=40)
+    floats = bright.astype("float32") / 255
+    found = latent_quality(
+        vae, floats[:50], floats[50:], None, num_samples=40, value_range=(0, 1)
+    )
+    assert found == pytest.approx(expected, rel=1e-2)
+
+
 def test_an_autoencoder_has_the_gaussian_of_its_codes_for_a_prior(digits):
     model = dense_autoencoder(SHAPE, latent_dim=2, hidden=(16,), seed=0)
-    quality = latent_quality(
-        model, digits.images[:100], digits.images[100:150], None, num_samples=50
-    )
-    assert np.isfinite(quality).all()
+    data, held_out = digits.images[:100], digits.images[100:150]
+    found = latent_quality(model, data, held_out, None, num_samples=50, k=2)
+    rng = np.random.default_rng(0)
+    for _ in range(2):
+        rng.integers(100, size=50)
+    rng.uniform(size=(50, 1))
+    codes = model.encode(data)
+    covariance = np.cov(codes.astype(float), rowvar=False)
+    z = rng.multivariate_normal(codes.mean(axis=0), covariance, 50)
+    drawn = model.decode_path(z.astype("float32"))
+    expected = second_nearest(drawn, data) / second_nearest(held_out, data)
+    assert found.completeness == pytest.approx(expected)
 
 
 def test_a_conditional_model(digits):

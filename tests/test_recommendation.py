@@ -57,6 +57,42 @@ def test_batches_are_rows_and_no_more_is_dense(synthetic, monkeypatch):
     )
 
 
+@pytest.mark.eager
+def test_a_matrix_that_no_memory_could_hold_dense():
+    """A million users and as many items: 4 TB, and five interactions."""
+    num = 10**6
+    users, items = [0, 1, 1, 5, num - 1], [3, 0, num - 1, 7, 7]
+    matrix = sparse.csr_array((np.ones(5), (users, items)), shape=(num, num))
+    dataset = InteractionDataset(matrix, batch_size=2, shuffle=False)
+    assert dataset.get_batch(0, 0)[0].sum(axis=1).tolist() == [1, 2]
+    kept, held_out = hold_out(matrix, share=0.5)
+    assert (kept.nnz, held_out.nnz) == (4, 1)
+    few = matrix[:4]
+    shapes = []
+
+    def score(rows):
+        assert sparse.issparse(rows)
+        shapes.append(rows.shape)
+        return np.zeros(rows.shape, "float32")
+
+    ranked = recommendation.rank_items(score, few, num_items=2, batch_size=1)
+    assert shapes == [(1, num)] * 4
+    assert np.nanmean(recommendation.recall(ranked, few)) == 0
+
+
+def test_stored_zeros_and_parts_of_a_value():
+    entries = ([0.0, 2.0, 3.0, 1.0], ([0, 0, 0, 1], [0, 1, 1, 2]))
+    matrix = sparse.coo_array(entries, shape=(2, 3))
+    dataset = InteractionDataset(matrix, shuffle=False)
+    assert dataset.matrix.nnz == 2
+    assert dataset[0][0].tolist() == [[0, 5, 0], [0, 0, 1]]
+    # What is stored as 0 was not met, and may be recommended.
+    ranked = recommendation.rank_items(
+        lambda rows: np.tile([3.0, 2.0, 1.0], (rows.shape[0], 1)), matrix, num_items=2
+    )
+    assert ranked.tolist() == [[0, 2], [0, 1]]
+
+
 def test_what_is_held_out(synthetic):
     kept, held_out = hold_out(synthetic, share=0.25, seed=1)
     np.testing.assert_array_equal((kept + held_out).toarray(), synthetic.toarray())

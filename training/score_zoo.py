@@ -16,9 +16,18 @@ from kerasgen.presets import list_presets, preset_card
 
 from .class_scores import judge_classes
 from .extractor import extractor_card, load_extractor
-from .publish import write_readme
+from .publish import pictures_of, write_readme
 from .runs import save_samples
 from .scoring import SampleScores
+
+
+def generative_presets():
+    """Names of the presets that draw samples."""
+    return [
+        name
+        for name in list_presets()
+        if "samples.png" in pictures_of(preset_card(name))
+    ]
 
 
 def score_preset(name, references):
@@ -52,8 +61,7 @@ def score_preset(name, references):
 
 def main():
     """Scores the presets that are named, or all."""
-    families = {name: preset_card(name)["family"] for name in list_presets()}
-    models = [name for name, f in families.items() if f != "feature extractor"]
+    models = generative_presets()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=models)
     references = {}

@@ -19,7 +19,9 @@ class VectorQuantizer(NoiseLayer):
     In training each code moves to the moving average of the vectors that chose it. One
     that hardly any vector chooses any more is dead, and restarts at a vector of the
     batch; all do so in the first training call, which is how the codebook is
-    initialised. The codebook has no gradient: the encoder needs a commitment loss
+    initialised. What a training call returns are the codes after it; the paper's are
+    those before it. With `trainable=False` the codebook stays as it is, as the averages
+    of `BatchNormalization` do. It has no gradient: the encoder needs a commitment loss
     beside it (`VQVAE` adds it).
 
     Restarts draw counter-based noise; see `InstanceNoise`. In data-parallel training
@@ -115,7 +117,7 @@ class VectorQuantizer(NoiseLayer):
 
         Args:
             inputs: float (..., code_dim).
-            training: Whether the codebook follows the inputs.
+            training: Whether the codebook follows the inputs, where it is trainable.
 
         Returns:
             float32, shaped like `inputs`.
@@ -133,7 +135,7 @@ class VectorQuantizer(NoiseLayer):
             float32, shaped like `inputs`, and int32 (...,) in [0, num_codes).
         """
         inputs = ops.cast(inputs, "float32")
-        if training:
+        if training and self.trainable:
             self._follow(ops.stop_gradient(ops.reshape(inputs, (-1, self.code_dim))))
         codes = self.nearest(inputs)
         moved = ops.stop_gradient(self.lookup(codes) - inputs)

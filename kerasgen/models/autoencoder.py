@@ -138,6 +138,19 @@ class DenoisingAutoencoder(Autoencoder):
     Raises:
         ValueError: An argument is out of its range, or the parts do not fit together.
 
+    Example:
+
+    >>> import kerasgen
+    >>> from kerasgen.corruptions import SaltAndPepper
+    >>> x = kerasgen.datasets.load("digits", split="train[:64]").images
+    >>> model = kerasgen.models.dense_autoencoder(
+    ...     (8, 8, 1), latent_dim=8, hidden=(32,), corruption=SaltAndPepper(0.2)
+    ... )
+    >>> model.compile("adam")
+    >>> history = model.fit(x, verbose=0)
+    >>> model.denoise(model.corrupt(x)).shape
+    (64, 8, 8, 1)
+
     Reference: Vincent et al. 2008, "Extracting and Composing Robust Features with
     Denoising Autoencoders".
     """

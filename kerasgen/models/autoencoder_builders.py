@@ -137,7 +137,7 @@ def backbone_autoencoder(
             image shape.
         PresetError: The weights cannot be downloaded.
     """
-    check_positive_integer("latent_dim", latent_dim)
+    latent_dim = check_positive_integer("latent_dim", latent_dim)
     check_positive_integer("filters", filters)
     likelihood = likelihoods.get(likelihood)
     decoder = conv_decoder(image_shape, latent_dim, likelihood.num_parameters, filters)
@@ -180,9 +180,8 @@ def autorec(
     Reference: Sedhain et al. 2015, "AutoRec: Autoencoders Meet Collaborative
     Filtering", U-AutoRec.
     """
-    check_positive_integer("num_items", num_items)
     return dense_autoencoder(
-        (num_items,),
+        (check_positive_integer("num_items", num_items),),
         latent_dim,
         hidden=(),
         likelihood=likelihoods.ObservedGaussian(unobserved_weight),

@@ -12,6 +12,7 @@ from kerasgen.arguments import check_positive_integer
 from kerasgen.models.code_tables import TOTAL, CodeTables
 from kerasgen.models.gather import gather_samples
 from kerasgen.models.host_fitted import HostFittedModel
+from kerasgen.models.inputs import MODEL_RANGE, to_uint8
 from kerasgen.models.range_coding import decode_codes, encode_codes
 from kerasgen.models.tiles import count_tiles, cut_tiles, join_tiles
 from kerasgen.models.vq_vae import VQVAE
@@ -77,7 +78,7 @@ class ImageCodec(HostFittedModel):
                 f"`model` has from 2 to {TOTAL} codes, as integer tables can hold. "
                 f"Received: num_codes={model.num_codes}"
             )
-        check_positive_integer("num_kinds", num_kinds)
+        num_kinds = check_positive_integer("num_kinds", num_kinds)
         if num_kinds > model.num_codes:
             raise ValueError(
                 f"`num_kinds` is at most num_codes={model.num_codes}. "
@@ -112,7 +113,8 @@ class ImageCodec(HostFittedModel):
         self.check_batch_size(batch_size)
         samples, _ = gather_samples(self.model, x, y, value_range)
         codebook = ops.convert_to_numpy(self.model.quantizer.codebook)
-        self.tables.count(self.model.encode(samples), codebook, self.seed)
+        codes = self.model.encode(samples, value_range=MODEL_RANGE)
+        self.tables.count(codes, codebook, self.seed)
 
     def evaluate(
         self,
@@ -141,7 +143,7 @@ class ImageCodec(HostFittedModel):
         self.check_batch_size(batch_size)
         samples, _ = gather_samples(self.model, x, y, value_range)
         if samples.dtype != np.uint8:
-            samples = np.clip(samples * 127.5 + 128.0, 0, 255).astype(np.uint8)
+            samples = to_uint8(samples)
         parts = [self.compress(image) for image in samples]
         brought = np.stack([self.decompress(part) for part in parts]).astype(float)
         height, width = self.data_shape[:2]
@@ -159,7 +161,8 @@ class ImageCodec(HostFittedModel):
         """Codes one image.
 
         Args:
-            image: uint8 (H, W, C) of any size up to 65,535 a side.
+            image: uint8 (H, W, C) of any size up to 65,535 a side. Of more than 2^26
+                pixels `decompress` asks for `max_pixels`.
 
         Returns:
             bytes.

@@ -6,6 +6,8 @@ from kerasgen.datasets.rows import Rows
 
 FLOAT_TOLERANCE = 1e-5
 SCAN_BYTES = 2**24
+# The range of what a spec has checked: bright images, too, are what they seem.
+MODEL_RANGE = (-1.0, 1.0)
 
 
 class DataSpec:

@@ -32,6 +32,18 @@ class IWAE(VariationalModel):
         ValueError: An argument is out of its range, or the networks do not fit
             together.
 
+    Example:
+
+    >>> import kerasgen
+    >>> x = kerasgen.datasets.load("digits", split="train[:64]").images
+    >>> model = kerasgen.models.dense_iwae(
+    ...     (8, 8, 1), latent_dim=2, hidden=(16,), num_importance_samples=3
+    ... )
+    >>> model.compile("adam")
+    >>> history = model.fit(x, verbose=0)
+    >>> model.log_likelihood(x[:4], num_samples=20).shape
+    (4,)
+
     Reference: Burda et al. 2016, "Importance Weighted Autoencoders", equations 8 and
     14.
     """

@@ -6,6 +6,7 @@ from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.expectation_maximization import EMModel
 from kerasgen.models.gather import gather_samples
 from kerasgen.models.host_fitted import HostFittedModel
+from kerasgen.models.inputs import MODEL_RANGE
 from kerasgen.models.sampling_model import SamplingModel
 
 
@@ -137,7 +138,7 @@ class LatentGMM(HostFittedModel, SamplingModel):
 
     def _codes(self, x, y, value_range):
         samples, labels = gather_samples(self.model, x, y, value_range)
-        return self.model.draw_codes(samples, self.seed, labels)
+        return self.model.draw_codes(samples, self.seed, labels, MODEL_RANGE)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

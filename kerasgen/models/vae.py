@@ -4,6 +4,7 @@ import keras
 from keras import ops
 
 from kerasgen import replicas
+from kerasgen.annealing import Annealing
 from kerasgen.arguments import check_non_negative
 from kerasgen.models.variational_model import VariationalModel
 
@@ -77,7 +78,7 @@ class VAE(VariationalModel):
     ):
         check_non_negative("beta", beta)
         check_non_negative("free_bits", free_bits)
-        if annealing is not None and not callable(annealing):
+        if annealing is not None and not isinstance(annealing, Annealing):
             raise ValueError(
                 "`annealing` is an object of kerasgen.annealing, such as "
                 f"LinearAnnealing(1000), or None. Received: {annealing!r}"

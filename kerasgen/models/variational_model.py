@@ -31,7 +31,7 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
 
     def __init__(self, encoder, decoder, likelihood, num_classes, seed, name):
         if num_classes is not None:
-            check_positive_integer("num_classes", num_classes)
+            num_classes = check_positive_integer("num_classes", num_classes)
         likelihood = likelihoods.get(likelihood)
         check_coders(encoder, decoder, likelihood, 2, num_classes)
         super().__init__(encoder, decoder, likelihood, seed=seed, name=name)

@@ -85,7 +85,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         seed=None,
         name=None,
     ):
-        check_positive_integer("num_codes", num_codes)
+        num_codes = check_positive_integer("num_codes", num_codes)
         check_non_negative("commitment_weight", commitment_weight)
         resolved = likelihoods.get(likelihood)
         grid_shape = check_grid_coders(encoder, decoder, resolved)

@@ -48,9 +48,9 @@ def dense_coders(
         ValueError: An argument is out of its range.
     """
     shape = check_data_shape(data_shape)
-    check_positive_integer("latent_dim", latent_dim)
+    latent_dim = check_positive_integer("latent_dim", latent_dim)
     check_hidden(hidden)
-    _check_classes(num_classes)
+    num_classes = _check_classes(num_classes)
     num_codes = codes_per_latent * latent_dim
     parameters = (*shape[:-1], shape[-1] * num_parameters)
     return (
@@ -86,9 +86,9 @@ def conv_coders(
         ValueError: An argument is out of its range, or the architecture does not admit
             the image shape.
     """
-    check_positive_integer("latent_dim", latent_dim)
+    latent_dim = check_positive_integer("latent_dim", latent_dim)
     check_positive_integer("filters", filters)
-    _check_classes(num_classes)
+    num_classes = _check_classes(num_classes)
     num_codes = codes_per_latent * latent_dim
     return (
         conv_encoder(image_shape, num_codes, filters, num_classes, activation),
@@ -232,8 +232,9 @@ def conv_decoder(
 
 
 def _check_classes(num_classes):
-    if num_classes is not None:
-        check_positive_integer("num_classes", num_classes)
+    if num_classes is None:
+        return None
+    return check_positive_integer("num_classes", num_classes)
 
 
 def _codes(x, num_outputs, activation):

@@ -87,6 +87,18 @@ def test_dead_codes_restart_where_the_vectors_are():
     assert errors[0.05] < 2
 
 
+def test_a_frozen_codebook_stays_as_it_is():
+    layer = built()
+    layer(vectors(16), training=True)
+    layer.trainable = False
+    before = [numpy(v).copy() for v in layer.variables]
+    x = vectors(16, 3)
+    y = layer(x, training=True)
+    np.testing.assert_array_equal(numpy(y), numpy(layer(x)))
+    for a, b in zip(before, layer.variables, strict=True):
+        np.testing.assert_array_equal(a, numpy(b))
+
+
 @pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
 def test_distances_are_float32_under_every_policy(policy):
     layer = built(num_codes=2, dtype=policy)

@@ -61,6 +61,22 @@ def test_each_player_moves_its_own_networks(digits):
 
 
 @pytest.mark.eager
+def test_the_order_of_a_step_is_the_paper_s(digits, monkeypatch):
+    """The discriminator sees codes of the encoder that has just been trained."""
+    model = make()
+    model.compile(run_eagerly=True)
+    updated, update = [], model.update
+
+    def watched(player, *arguments):
+        updated.append(player)
+        update(player, *arguments)
+
+    monkeypatch.setattr(model, "update", watched)
+    model.train_on_batch(digits[:8])
+    assert updated == ["autoencoder", "discriminator", "encoder"]
+
+
+@pytest.mark.eager
 def test_codes_come_to_the_prior(digits):
     """Without the game the codes lie elsewhere; with it they are near N(0, I)."""
 

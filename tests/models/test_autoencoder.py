@@ -1,5 +1,7 @@
 """`Autoencoder` and `DenoisingAutoencoder`."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -12,9 +14,12 @@ from kerasgen.models import (
     VAE,
     Autoencoder,
     DenoisingAutoencoder,
+    autorec,
     backbone_autoencoder,
     conv_autoencoder,
     dense_autoencoder,
+    dense_vae,
+    vq_vae,
 )
 from kerasgen.sparsity import KLSparsity, L1Sparsity
 from tests import contracts
@@ -245,6 +250,21 @@ def test_vectors():
 def test_bad_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         dense_autoencoder(**{"data_shape": SHAPE, "hidden": (4,), **arguments})
+
+
+@pytest.mark.eager
+def test_sizes_may_be_numpy_s_integers():
+    """Such as the largest label and one."""
+    size = np.int64(3)
+    for model in (
+        dense_autoencoder(SHAPE, size, hidden=(4,)),
+        conv_autoencoder(SHAPE, size, filters=4),
+        autorec(size, size),
+        dense_vae(SHAPE, size, hidden=(4,), num_classes=size),
+        vq_vae(SHAPE, num_codes=size, code_dim=2, filters=4),
+    ):
+        json.dumps(keras.saving.serialize_keras_object(model))
+        assert type(model).from_config(model.get_config()).built
 
 
 def test_networks_must_fit_together():

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zlib
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import kerasgen
 from kerasgen.models import CodecError, ImageCodec, conv_vae, vq_vae
 from kerasgen.models.code_tables import TOTAL, CodeTables
+from kerasgen.models.image_codec import CHECKSUM, HEADER
 
 pytestmark = pytest.mark.eager
 SHAPE = (8, 8, 1)
@@ -84,6 +86,20 @@ def test_size_is_near_the_entropy_of_the_contexts(codec, digits):
     assert terms["bits_per_pixel"] == pytest.approx(np.mean(sizes) / 64)
 
 
+def test_bright_float_images_are_counted_as_their_grey_levels(codec, digits):
+    bright = 128 + digits[:50] // 4
+    tables = []
+    for x, value_range in ((bright, None), (bright / 255.0, (0, 1))):
+        other = ImageCodec(codec.model, num_kinds=3, seed=0)
+        other.fit(x, value_range=value_range)
+        tables.append(keras.ops.convert_to_numpy(other.tables.frequencies))
+        terms = other.evaluate(x[:3], value_range=value_range, return_dict=True)
+        expected = other.evaluate(bright[:3], return_dict=True)
+        assert terms == pytest.approx(expected, rel=0.05)
+    # A code on the edge may be another; the mean frequency is 4,096.
+    assert np.abs(tables[0] - tables[1]).mean() < 20
+
+
 def test_tables_are_positive_integers_of_one_sum(codec):
     table = keras.ops.convert_to_numpy(codec.tables.frequencies)
     assert table.dtype == np.int32 and table.min() >= 1
@@ -112,6 +128,22 @@ def test_every_flipped_bit_and_every_cut_is_found(codec, digits):
             codec.decompress(data[:length])
     with pytest.raises(CodecError, match="Received: "):
         codec.decompress(data + b"\0\0\0\0")
+
+
+def test_made_up_codes_give_an_image_or_an_error(codec, digits):
+    """Whoever knows the format can write a checksum that is right."""
+    header = codec.compress(digits[0])[: HEADER.size]
+    rng = np.random.default_rng(0)
+    for num_words in (0, 1, 2, 30):
+        for _ in range(20):
+            coded = rng.bytes(4 * num_words)
+            checksum = CHECKSUM.pack(zlib.crc32(header + coded))
+            try:
+                brought = codec.decompress(header + checksum + coded)
+            except CodecError as error:
+                assert "Received: bytes that cannot be decoded" in str(error)
+            else:
+                assert brought.shape == SHAPE
 
 
 def test_images_of_another_codec_are_told(codec, digits):

@@ -96,6 +96,22 @@ def test_the_codes_of_a_vae_are_draws(digits):
     assert (spread > 2 * means.var(axis=0)).all()
 
 
+@pytest.mark.eager
+def test_bright_images_are_fitted_to_in_the_range_that_is_given(digits, autoencoder):
+    bright = 128 + digits.images // 4
+    codes = autoencoder.encode(bright)
+    sampler = make(autoencoder, 1)
+    for x, value_range in (
+        (bright.astype("float32") / 255, (0, 1)),
+        (bright.astype("float32") / 127.5 - 1, (-1, 1)),
+    ):
+        sampler.fit(x, value_range=value_range, verbose=0)
+        drawn = sampler.mixture.generate(500, seed=0)
+        spread = codes.std(axis=0)
+        assert (np.abs(drawn.mean(axis=0) - codes.mean(axis=0)) < 0.3 * spread).all()
+        assert np.isfinite(sampler.evaluate(x, value_range=value_range)).all()
+
+
 def test_saving(digits, autoencoder, tmp_path):
     sampler = make(autoencoder, 3)
     sampler.fit(digits.images, verbose=0)

@@ -167,6 +167,7 @@ def test_labels_for_an_unconditional_model(digits):
         ({"num_classes": 0}, "`num_classes` is an integer >= 1"),
         ({"free_bits": -0.1}, "`free_bits` is a finite number >= 0"),
         ({"annealing": 100}, "`annealing` is an object of kerasgen.annealing"),
+        ({"annealing": LinearAnnealing}, "`annealing` is an object of kerasgen.anneal"),
         ({"prior_penalty": "l2"}, "`prior_penalty` is one of"),
         ({"prior_penalty": "naive", "free_bits": 1.0}, "floor under the KL"),
         ({"latent_dim": 0}, "`latent_dim` is an integer >= 1"),

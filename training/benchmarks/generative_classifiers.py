@@ -3,10 +3,10 @@
     KERAS_BACKEND=torch python -m training.benchmarks.generative_classifiers
 
 `GenerativeClassifier` of the presets `cvae_fashion_mnist` (bound of 50 draws a class)
-and `gated_pixel_cnn_fashion_mnist` (exact), on the first 1,000 test images; and
-discriminative networks with as many parameters, of the same encoder (VAE) or width,
-trained on the same 55,000 images, 10 epochs of Adam(1e-3), batch 128, judged on the
-same images. The table lands in results/generative_classifiers.md.
+and `gated_pixel_cnn_fashion_mnist` (exact), on the first 1,000 test images; and a
+convolutional classifier for each, of the width that comes nearest to its number of
+parameters, trained on the same 55,000 images, 10 epochs of Adam(1e-3), batch 128,
+judged on the same images. The table lands in results/generative_classifiers.md.
 """
 
 import keras

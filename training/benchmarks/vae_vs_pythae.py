@@ -115,7 +115,7 @@ def train_pythae(seed, epochs):
 
 
 def _copied(theirs):
-    """A kerasgen VAE with pythae's weights."""
+    """A kerasgen VAE with pythae's weights, which have seen images in [0, 1]."""
 
     def matrix(*modules):
         kernels = [m.weight.detach().cpu().numpy().T for m in modules]
@@ -124,9 +124,10 @@ def _copied(theirs):
 
     encoder, decoder = theirs.encoder, theirs.decoder
     model = make_vae(0)
-    model.encoder.set_weights(
-        [*matrix(encoder.layers[0][0]), *matrix(encoder.embedding, encoder.log_var)]
-    )
+    # Ours are in [-1, 1]: w u + b with u = (x + 1) / 2.
+    kernel, bias = matrix(encoder.layers[0][0])
+    first = [kernel / 2, bias + kernel.sum(axis=0) / 2]
+    model.encoder.set_weights([*first, *matrix(encoder.embedding, encoder.log_var)])
     model.decoder.set_weights(
         [*matrix(decoder.layers[0][0]), *matrix(decoder.layers[1][0])]
     )
