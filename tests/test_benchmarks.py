@@ -25,6 +25,7 @@ RESULTS = BENCHMARKS / "results"
 # Benchmarks that are still to be run.
 UNMEASURED = {
     "dimensionality_reduction",
+    "faults",
     "generative_classifiers",
     "input_pipeline",
     "latent_spaces",
