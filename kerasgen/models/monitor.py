@@ -64,6 +64,9 @@ class FitMonitor(keras.callbacks.Callback):
             self.model.raise_if_not_finite()
             # Only now is the step done, on a backend that does not wait for it.
             self._watch.end()
+        if batch + 1 == self.params["steps"] and not self._is_first_epoch:
+            # Which Keras now reads, on TensorFlow from all processes.
+            self._watch.begin("the logs of an epoch")
 
     def on_test_begin(self, logs=None):
         self._num_evaluated = 0
