@@ -65,17 +65,21 @@ def main(folder, event, timeout):
     model = script.make_gan()
     # Unless they are told to end, saves of every step.
     every = None if event == "be_told_to_end" else 1
-    model.fit(
-        script.IMAGES,
-        batch_size=8,
-        epochs=EPOCHS,
-        verbose=0,
-        callbacks=[
-            Event(event, folder),
-            script.LogWriter(folder / "logs"),
-            Checkpoint(folder, every=every),
-        ],
-    )
+    try:
+        model.fit(
+            script.IMAGES,
+            batch_size=8,
+            epochs=EPOCHS,
+            verbose=0,
+            callbacks=[
+                Event(event, folder),
+                script.LogWriter(folder / "logs"),
+                Checkpoint(folder, every=every),
+            ],
+        )
+    except SystemExit as ended:
+        (folder / f"exit_code_{process}").write_text(str(ended.code))
+        raise
     weights = model.get_weights()
     distribution.on_first_process(
         lambda: script.write_weights(folder / "weights.npz", weights)
