@@ -6,6 +6,7 @@ imports Keras. So the command's `--backend` is read here, ahead of everything el
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -46,8 +47,9 @@ def apply_backend_option(argv=None):
 def launch_processes(num_devices):
     """Starts this command once for each device, where PyTorch needs it, and exits.
 
-    The processes that PyTorch's launcher has started come back from here, as do
-    commands on other backends, whose one process has several devices.
+    SIGTERM goes on to them; once they have ended the exit code is 143. The processes
+    that PyTorch's launcher has started come back from here, as do commands on other
+    backends, whose one process has several devices.
 
     Args:
         num_devices: Integer >= 1.
@@ -61,4 +63,13 @@ def launch_processes(num_devices):
     command = ["--nproc-per-node", str(num_devices), "-m", "kerasgen", *sys.argv[1:]]
     # Unless told, the launcher gives each process one thread, and says so.
     environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": "torch"}
-    sys.exit(subprocess.run([*launcher, *command], env=environment).returncode)
+    processes = subprocess.Popen([*launcher, *command], env=environment)
+    told = []
+
+    def pass_on(number, frame):
+        told.append(number)
+        processes.send_signal(number)
+
+    signal.signal(signal.SIGTERM, pass_on)
+    code = processes.wait()
+    sys.exit(128 + signal.SIGTERM if told else code)

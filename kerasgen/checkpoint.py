@@ -144,7 +144,10 @@ class CheckpointFolder:
         """
         variables = _state_of(model)
         buffer = io.BytesIO()
-        np.savez(buffer, **{str(i): _to_numpy(v) for i, v in enumerate(variables)})
+        # On TensorFlow the trackers of all processes are summed as they are read.
+        with distribution.watch().bounded("the others to save"):
+            arrays = {str(i): _to_numpy(v) for i, v in enumerate(variables)}
+        np.savez(buffer, **arrays)
         state = buffer.getbuffer()
         manifest = {
             "format": FORMAT,

@@ -143,9 +143,16 @@ def train(
             min=1, help="Devices of this host that share each batch; one by default."
         ),
     ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(help="Seconds that processes of several devices wait in a step."),
+    ] = 25.0,
     backend: Backend = None,
 ):
-    """Train a recipe, or go on with an unfinished run in the same folder."""
+    """Train a recipe, or go on with an unfinished run in the same folder.
+
+    SIGTERM saves, and ends the run with exit code 143.
+    """
     overrides = list(set_ or [])
     if epochs is not None:
         overrides.append(f"epochs={epochs}")
@@ -155,7 +162,7 @@ def train(
     recipes.resolve_parameters(recipes.load_recipe(recipe), overrides, quick)
     if devices is not None:
         _launch.launch_processes(devices)
-        distribution.data_parallel(devices)
+        distribution.data_parallel(devices, timeout=timeout)
     preset = import_training("runner").train(recipe, folder, overrides, quick)
     if distribution.is_first_process():
         typer.echo(preset)

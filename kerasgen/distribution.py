@@ -17,7 +17,8 @@ import keras
 from keras.src.utils.rng_utils import get_random_seed
 
 from kerasgen import backend
-from kerasgen.arguments import check_boolean, check_positive_integer
+from kerasgen.arguments import check_boolean, check_positive, check_positive_integer
+from kerasgen.watch import NoWatch, Watch
 
 # Stock callbacks that write files: only the first process may have them.
 _WRITERS = (
@@ -31,9 +32,10 @@ _WRITERS = (
 
 class _Settings:
     drop_rest = False
+    watch = NoWatch()
 
 
-def data_parallel(num_devices=None, drop_rest=False):
+def data_parallel(num_devices=None, drop_rest=False, timeout=25.0):
     """Trains the models that are built from now on on many devices.
 
     Call it once, at the start of a script, before anything is computed or built. With
@@ -62,15 +64,28 @@ def data_parallel(num_devices=None, drop_rest=False):
     files; callbacks of Keras that write some, such as CSVLogger, run only there, and
     with them the progress bar.
 
+    Where a process dies or hangs, all end with an exit code that is not 0, within a
+    minute by default; started again, the run goes on from its newest checkpoint. For
+    this the wait for others is bounded in `fit`: in steps, and at points where all
+    meet, such as the end of a file's writing. Outside of steps a process may take its
+    time (callbacks, scores), if the others do so, too. What may be compiled is not
+    bounded: the first two steps of `fit`, the last one of its first epoch, and its
+    first validation. So raise `timeout` where a later step may take longer, on a slow
+    disk or with batches of ever new sizes, or where the first process computes or
+    writes for longer while the others wait.
+
     Args:
         num_devices: Devices of this host, at least 1; None for all. On a CPU, JAX and
             TensorFlow divide it into as many; PyTorch has as many as `torchrun
             --nproc-per-node` started.
         drop_rest: Leave out what is left at the end of an epoch of training and cannot
-            be split evenly.
+            be split evenly, which depends on the number of devices.
+        timeout: Seconds, > 0, that a process waits for the others; None for as long as
+            the engine does. Without effect on a run of one process.
 
     Raises:
-        ValueError: There are not so many devices, or `drop_rest` is no bool.
+        ValueError: There are not so many devices, `drop_rest` is no bool, or `timeout`
+            no number > 0.
 
     Example:
 
@@ -82,12 +97,18 @@ def data_parallel(num_devices=None, drop_rest=False):
     if num_devices is not None:
         check_positive_integer("num_devices", num_devices)
     check_boolean("drop_rest", drop_rest)
-    backend.distribution.start(num_devices)
+    if timeout is not None:
+        check_positive("timeout", timeout)
+    backend.distribution.start(num_devices, timeout)
     _Settings.drop_rest = drop_rest
+    if timeout is not None and num_processes() > 1:
+        number = backend.distribution.process_index()
+        name = f"process {number} of {num_processes()}"
+        _Settings.watch = Watch(timeout, name, backend.distribution.others_are_there)
     if num_processes() > 1 and get_random_seed() is None:
         # Initial weights and seeds that are drawn must be equal.
         own = random.getrandbits(31) if is_first_process() else 0
-        keras.utils.set_random_seed(backend.distribution.process_sum(own))
+        keras.utils.set_random_seed(process_sum(own))
 
 
 def num_devices():
@@ -117,6 +138,24 @@ def is_first_process():
     return backend.distribution.process_index() == 0
 
 
+def process_sum(number):
+    """Sum over the processes, which all wait for each other here.
+
+    Args:
+        number: Integer of at most 31 bits, this process's own.
+
+    Returns:
+        Integer, the same on all.
+    """
+    with _Settings.watch.bounded("the others at a point where all meet"):
+        return backend.distribution.process_sum(number)
+
+
+def watch():
+    """What ends this process if it waits too long for the others: a `Watch`."""
+    return _Settings.watch
+
+
 def on_first_process(write):
     """Runs a function on the first process; the others wait for its end.
 
@@ -140,7 +179,7 @@ def on_first_process(write):
             result = write()
         except Exception as raised:
             error = raised
-    if backend.distribution.process_sum(int(error is not None)):
+    if process_sum(int(error is not None)):
         raise error or RuntimeError(
             "Expected the first process to write its files. Received: an error there"
         )
@@ -156,7 +195,7 @@ def first_process_says(answer):
     Returns:
         bool.
     """
-    return bool(backend.distribution.process_sum(int(answer and is_first_process())))
+    return bool(process_sum(int(answer and is_first_process())))
 
 
 def is_equal_everywhere(number):
@@ -168,9 +207,8 @@ def is_equal_everywhere(number):
     Returns:
         bool, the same on all.
     """
-    total = backend.distribution.process_sum(number)
-    differs = total != number * num_processes()
-    return backend.distribution.process_sum(int(differs)) == 0
+    differs = process_sum(number) != number * num_processes()
+    return process_sum(int(differs)) == 0
 
 
 def callbacks_of_this_process(callbacks):

@@ -29,6 +29,7 @@ BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 # Benchmarks that are still to be run.
 UNMEASURED = {
     "dimensionality_reduction",
+    "faults",
     "generative_classifiers",
     "input_pipeline",
     "latent_spaces",

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import keras
@@ -33,15 +34,20 @@ def run(monkeypatch, capsys):
     return run
 
 
-def run_process(*arguments, cwd=None, backend=BACKEND, **variables):
-    environment = {**os.environ, "KERAS_BACKEND": backend, **variables}
-    return subprocess.run(
+def run_process(*arguments, **options):
+    process = start_process(*arguments, **options)
+    out, err = process.communicate(timeout=300)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def start_process(*arguments, cwd=None, backend=BACKEND, **variables):
+    return subprocess.Popen(
         [sys.executable, "-c", MAIN, *arguments],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         cwd=cwd,
-        env=environment,
-        timeout=300,
+        env={**os.environ, "KERAS_BACKEND": backend, **variables},
     )
 
 
@@ -84,6 +90,25 @@ def test_devices_share_the_batches_of_a_recipe(tmp_path):
     assert "--devices 2" in card["recipe"]
     with open(tmp_path / "run" / "metrics.csv", newline="") as file:
         assert len([*csv.DictReader(file)]) == card["parameters"]["epochs"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
+    command = ("train", "vae_digits", "--quick", "--epochs", "15", "--out", "run")
+    command += ("--devices", str(devices))
+    options = {"cwd": tmp_path, "PYTHONPATH": str(ROOT)}
+    process = start_process(*command, **options)
+    while not any(tmp_path.glob("run/checkpoints/step-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.terminate()
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 143, err[-2000:]
+    result = run_process(*command, **options)
+    assert result.returncode == 0, result.stderr[-2000:]
+    with open(tmp_path / "run" / "metrics.csv", newline="") as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [*range(15)]
 
 
 def test_a_number_of_devices_is_positive(run):

@@ -17,7 +17,16 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "kerasgen"
 # Lower never imports higher.
 LAYERS = [
-    {"_launch", "arguments", "version", "files", "locations", "seeds", "weights_file"},
+    {
+        "_launch",
+        "arguments",
+        "version",
+        "files",
+        "locations",
+        "seeds",
+        "watch",
+        "weights_file",
+    },
     {
         "backend",
         "random",

@@ -12,14 +12,19 @@ import keras
 import numpy as np
 
 HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"
+ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
+PROCESS = "KERAS_DISTRIBUTION_PROCESS_ID"
+HEARTBEAT_SECONDS = 100  # as in `jax.distributed.initialize`
 _HOST_DEVICES = "xla_force_host_platform_device_count"
 
 
-def start(num_devices):
+def start(num_devices, timeout):
     """Joins other processes where the environment names them, and builds the mesh.
 
     Args:
         num_devices: Devices of this process, or None for all.
+        timeout: Seconds after which another process that sends no sign of life ends
+            this one; None for JAX's own.
 
     Raises:
         ValueError: There are fewer.
@@ -27,7 +32,7 @@ def start(num_devices):
     if num_devices is not None and _HOST_DEVICES not in os.environ.get("XLA_FLAGS", ""):
         _divide_cpu(num_devices)
     if HOSTS in os.environ and not jax.distributed.is_initialized():
-        keras.distribution.initialize()
+        _join(HEARTBEAT_SECONDS if timeout is None else max(1, int(timeout)))
     own = jax.local_devices()
     if num_devices is not None and num_devices > len(own):
         raise ValueError(
@@ -44,6 +49,20 @@ def start(num_devices):
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(devices=names)
         )
+
+
+def _join(seconds):
+    """As `keras.distribution.initialize`, which leaves the signs of life to JAX."""
+    addresses = os.environ.get(ADDRESSES)
+    process = os.environ.get(PROCESS)
+    jax.distributed.initialize(
+        addresses and addresses.split(",")[0],
+        int(os.environ[HOSTS]),
+        process and int(process),
+        heartbeat_timeout_seconds=seconds,
+        # A process that has failed waits for the others before it ends.
+        shutdown_timeout_seconds=seconds,
+    )
 
 
 def _divide_cpu(num_devices):
@@ -103,6 +122,11 @@ def process_sum(value):
     from jax.experimental import multihost_utils
 
     return int(multihost_utils.process_allgather(np.int32(value)).sum())
+
+
+def others_are_there():
+    """True: JAX's own service ends this process when another is gone."""
+    return True
 
 
 def share_state(variables):

@@ -10,6 +10,9 @@ import os
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context as eager_context
+
+ANSWER_MS = 5000
 
 
 class _Started:
@@ -17,11 +20,13 @@ class _Started:
     strategy = None
 
 
-def start(num_devices):
+def start(num_devices, timeout):
     """Sets the strategy, under which models are built from now on.
 
     Args:
         num_devices: Devices of this host, or None for all.
+        timeout: Not needed: the coordination service asks every few seconds whether
+            the other workers are there.
 
     Raises:
         ValueError: There are fewer.
@@ -214,6 +219,22 @@ def process_sum(value):
     per_replica = strategy.run(lambda: local)
     replicas = strategy.num_replicas_in_sync // num_processes()
     return int(strategy.reduce("SUM", per_replica, axis=None)) // replicas
+
+
+def others_are_there():
+    """Whether the other workers answer; TensorFlow lets one that hangs live on."""
+    own = _Started.strategy.cluster_resolver
+    ask = eager_context.context().check_collective_ops_peer_health
+    for job, addresses in own.cluster_spec().as_dict().items():
+        for number in range(len(addresses)):
+            if (job, number) == (own.task_type, own.task_id):
+                continue
+            task = f"/job:{job}/replica:0/task:{number}"
+            try:
+                ask(task, ANSWER_MS)
+            except tf.errors.OpError:
+                return False
+    return True
 
 
 def share_state(variables):

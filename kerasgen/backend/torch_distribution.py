@@ -18,11 +18,13 @@ BUCKET_BYTES = 25 * 2**20
 _in_step = contextvars.ContextVar("kerasgen_in_step", default=False)
 
 
-def start(num_devices):
+def start(num_devices, timeout):
     """Joins the process group, where torchrun has started this process.
 
     Args:
         num_devices: Processes of this host, or None for as many as there are.
+        timeout: Not needed: Gloo and NCCL wait for minutes, and torchrun ends the
+            processes of its host when one dies.
 
     Raises:
         ValueError: There are others.
@@ -159,6 +161,11 @@ def process_sum(value):
     total = torch.tensor(value, dtype=torch.int64, device="cpu")
     distributed.all_reduce(total)
     return int(total)
+
+
+def others_are_there():
+    """True: torchrun ends the processes of its host when one is gone."""
+    return True
 
 
 def share_state(variables):

@@ -5,6 +5,7 @@ import numpy as np
 
 from kerasgen import backend, checkpoint, distribution
 from kerasgen.arguments import check_positive_integer
+from kerasgen.callbacks.termination import Termination
 from kerasgen.files import check_folder_path, remove_orphans
 from kerasgen.models.run_settings import run_settings
 
@@ -23,6 +24,11 @@ class Checkpoint(keras.callbacks.Callback):
     EarlyStopping) is not kept. Put this callback last: it then saves after the others
     have acted on an epoch.
 
+    SIGTERM, by which schedulers and `kill` ask a program to end, lets the step finish
+    (in validation the epoch), saves, and exits with code 143; of several processes
+    one may get it, and all end at the same step, about a second later. This holds
+    while `fit` runs in the main thread and nothing else handles the signal.
+
     Args:
         path: Run folder; checkpoints lie in `path/checkpoints`.
         every: Training steps between two saves, counted from the start of an epoch;
@@ -34,6 +40,11 @@ class Checkpoint(keras.callbacks.Callback):
 
     Raises:
         ValueError: An argument is out of its range, or EM fits the model.
+        CheckpointError: At the start of `fit`: another run holds the folder, or its
+            newest checkpoint is damaged or of a run with other settings.
+        OSError: At the start of `fit`, the folder cannot be written; later, a
+            checkpoint could not be, and older ones are intact.
+        SystemExit: SIGTERM came, and the step is saved.
 
     Example:
 
@@ -68,6 +79,9 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.after_fit.callback(self.folder.close)
         self.folder.open()
         distribution.on_first_process(lambda: remove_orphans(self.path))
+        self._termination = Termination()
+        self._termination.begin()
+        self.model.after_fit.callback(self._termination.end)
         self._settings = run_settings(self.model)
         self._resumed_steps = 0
         self._metrics = []
@@ -111,17 +125,30 @@ class Checkpoint(keras.callbacks.Callback):
         # The batch number counts from the resumption, and past the end of the epoch
         # where `steps_per_execution` does not divide it.
         reached = self._resumed_steps + batch + 1
-        if self.every is None or reached // self.every == self._saved_at // self.every:
+        is_last_save = self._termination.is_due()
+        if not is_last_save and not self._is_due(reached):
             return
         self._saved_at = reached
         epoch_step = self._training_steps() - self._epoch_start
         # The end of the epoch is saved after validation.
         if epoch_step != self.model.feed.epoch_length:
             self._save(self._epoch, epoch_step)
+            if is_last_save:
+                self._exit()
+
+    def _is_due(self, reached):
+        every = self.every
+        return every is not None and reached // every != self._saved_at // every
 
     def on_epoch_end(self, epoch, logs=None):
         self._resumed_steps = 0
         self._save(epoch + 1, 0)
+        if self._termination.talk():
+            self._exit()
+
+    def _exit(self):
+        self._say(f"Told to end by SIGTERM: {self.folder.path} holds the last step.")
+        self._termination.exit()
 
     def _save(self, epoch, epoch_step):
         backend.sync(self.model)

@@ -81,8 +81,9 @@ class GenerativeModel(PlayerTraining):
         validation_freq=1,
         value_range=None,
         check_every=1,
+        max_skipped_steps=0,
     ):
-        """Trains the model; arguments are those of `keras.Model.fit`, plus two.
+        """Trains the model; arguments are those of `keras.Model.fit`, plus three.
 
         A step is one round of every player. A model with k discriminator steps takes
         k batches of `batch_size` fresh samples a step, so an epoch, one pass over
@@ -111,21 +112,28 @@ class GenerativeModel(PlayerTraining):
             validation_freq: Epochs between two evaluations.
             value_range: (low, high) of float images in another range than [-1, 1].
             check_every: Batches between two looks for values that are not finite.
+            max_skipped_steps: Steps of a run, over all its resumptions, that may be
+                skipped because data, a loss or a gradient is NaN or infinite: the
+                update and those that follow in the step are left out, of the logs, too.
+                Above 0, data need not be finite, and the logs of each epoch hold the
+                number so far as "skipped_steps".
 
         Returns:
             `keras.callbacks.History`.
 
         Raises:
             TypeError: The data's dtype is not accepted.
-            ValueError: The data does not fit the model, before anything is trained.
-            FloatingPointError: A loss or gradient became NaN or infinite. Weights
-                keep their last finite values.
+            ValueError: The data does not fit the model, or a value is not finite:
+                before anything is trained, of arrays; with the step, of streams.
+            FloatingPointError: A loss or gradient became NaN or infinite, or did so
+                once more than may be skipped. Weights keep their last finite values.
         """
         self._assert_compile_called("fit")
         check_positive_integer("epochs", epochs)
         check_positive_integer("check_every", check_every)
         check_positive_integer("validation_freq", validation_freq)
         check_integer("initial_epoch", initial_epoch, 0)
+        check_integer("max_skipped_steps", max_skipped_steps, 0)
         self.check_trainable_variables()
         if validation_split:
             if validation_data is not None:
@@ -135,7 +143,14 @@ class GenerativeModel(PlayerTraining):
                 )
             x, y, validation_data = split_arrays(x, y, validation_split)
         feed = make_training_feed(
-            self, x, y, batch_size, shuffle, steps_per_epoch, value_range
+            self,
+            x,
+            y,
+            batch_size,
+            shuffle,
+            steps_per_epoch,
+            value_range,
+            takes_nan=max_skipped_steps > 0,
         )
         if validation_data is not None:
             validation_data = make_validation_feed(
@@ -161,7 +176,10 @@ class GenerativeModel(PlayerTraining):
                 feed,
                 epochs=epochs,
                 verbose=verbose if distribution.is_first_process() else 0,
-                callbacks=[FitMonitor(feed, check_every), *own_callbacks],
+                callbacks=[
+                    FitMonitor(feed, check_every, max_skipped_steps),
+                    *own_callbacks,
+                ],
                 validation_data=validation_data,
                 shuffle=False,
                 initial_epoch=initial_epoch,
@@ -225,6 +243,7 @@ class GenerativeModel(PlayerTraining):
             FloatingPointError: As in `fit`; the next call trains on.
         """
         self.check_trainable_variables()
+        self.faults.allow(0)
         logs = super().train_on_batch(
             *make_batch(self, x, y, training=True), return_dict=return_dict
         )
@@ -346,6 +365,11 @@ class GenerativeModel(PlayerTraining):
             "Expected a model that defines `generate`, as `LatentModel` does. "
             f"Received: {type(self).__name__}"
         )
+
+    @property
+    def skipped_steps(self):
+        """Training steps of the run that were skipped so far: see `fit`."""
+        return int(backend.peek(self, self.faults.skipped))
 
     def raise_if_not_finite(self):
         """Raises FloatingPointError if a training step met NaN or infinity."""

@@ -1,16 +1,19 @@
-"""Remembers the first value of training that was not finite."""
+"""Remembers the first value of training that was not finite, and counts skips."""
 
 import keras
 from keras import ops
 
 from kerasgen import backend
 
+DATA = "the data"
+
 
 class FaultRecord(keras.layers.Layer):
     """Which value first was NaN or infinite, and at which training step.
 
-    Both are variables, so that a compiled step can set them without a look at the
-    host; once set, every later update is left out.
+    All are variables, so that a compiled step can set them without a look at the
+    host. The rest of the step's updates are left out; so is every later step, but for
+    as many as may be skipped.
 
     Args:
         names: Names of the values that may be recorded.
@@ -21,6 +24,8 @@ class FaultRecord(keras.layers.Layer):
         self.names = tuple(names)
         self.code = self._counter("code")
         self.step = self._counter("step")
+        self.skipped = self._counter("skipped")
+        self.max_skipped = self._counter("max_skipped")
         self.built = True
 
     def record(self, values, step):
@@ -44,9 +49,23 @@ class FaultRecord(keras.layers.Layer):
         self.code.assign(ops.where(healthy, ops.cast(code, "int32"), self.code.value))
         return self.is_clear()
 
+    def end_step(self):
+        """Lets the next step train, where this one may be skipped."""
+        is_skipped = ops.logical_and(
+            ops.logical_not(self.is_clear()),
+            ops.less(self.skipped.value, self.max_skipped.value),
+        )
+        self.skipped.assign(self.skipped.value + ops.cast(is_skipped, "int32"))
+        self.code.assign(ops.where(is_skipped, 0, self.code.value))
+
+    def allow(self, max_skipped):
+        """Sets how many steps of a run may be skipped; outside of compiled steps."""
+        self.max_skipped.assign(max_skipped)
+
     def clear(self):
         """Forgets what was recorded; outside of compiled steps."""
         self.code.assign(0)
+        self.skipped.assign(0)
 
     def is_clear(self):
         """Bool scalar tensor: all values so far were finite."""
@@ -61,10 +80,12 @@ class FaultRecord(keras.layers.Layer):
         code = int(backend.peek(model, self.code))
         if code:
             step = int(backend.peek(model, self.step))
+            skipped = int(backend.peek(model, self.skipped))
+            before = f", after {skipped} skipped step(s)" if skipped else ""
             raise FloatingPointError(
                 "Expected finite losses and gradients. Received: NaN or infinity in "
-                f"{self.names[code - 1]} at training step {step + 1}; the weights "
-                "keep the values from before that update"
+                f"{self.names[code - 1]} at training step {step + 1}{before}; the "
+                "weights keep the values from before that update"
             )
 
     def _counter(self, name):

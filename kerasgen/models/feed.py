@@ -6,6 +6,7 @@ import itertools
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
 
 from kerasgen import backend, distribution
+from kerasgen.models.inputs import NotFiniteError
 from kerasgen.models.read_ahead import ReadAhead
 from kerasgen.models.steps import read_step
 
@@ -94,6 +95,7 @@ class Feed(DataAdapter):
             **self.source.settings(),
             "samples_per_step": self.samples_per_step,
             "steps_per_epoch": self.steps_per_epoch,
+            "drop_rest": distribution.drops_rest(),
         }
 
     def resume(self, epoch, start, seed):
@@ -171,7 +173,7 @@ class Feed(DataAdapter):
         self.epoch_length = None
         limit = self.steps_per_epoch
         batches = self.source.batches(self.epoch, skipped * self.batches_per_step)
-        steps = self._steps(batches)
+        steps = self._named(self._steps(batches), start)
         step = next(steps, None)
         while step is not None:
             if step.dtype != self.first_step.dtype:
@@ -189,6 +191,19 @@ class Feed(DataAdapter):
             yield step
             step = following
         self.ended_early = self.steps_served < (limit or start + 1)
+
+    def _named(self, steps, start):
+        """Says of which step a value is not finite."""
+        for number in itertools.count(start + 1):
+            try:
+                step = next(steps)
+            except StopIteration:
+                return
+            except NotFiniteError as error:
+                raise NotFiniteError(
+                    f"{error}, read for step {number} of epoch {self.epoch + 1}"
+                ) from None
+            yield step
 
     def _drop_rest(self):
         """Serves steps only of what the devices can share evenly."""

@@ -10,6 +10,10 @@ SCAN_BYTES = 2**24
 MODEL_RANGE = (-1.0, 1.0)
 
 
+class NotFiniteError(ValueError):
+    """A value of the data is NaN or infinite."""
+
+
 class DataSpec:
     """Shape, dtype and range of the data that a model is trained on.
 
@@ -24,6 +28,9 @@ class DataSpec:
         keeps_float64: Whether float64 vectors stay so, for a model that computes in
             float64 on the host.
         is_bounded: Whether vectors, too, must lie in [-1, 1].
+
+    Attributes:
+        takes_nan: Whether values may be NaN or infinite; False at first.
 
     Raises:
         ValueError: `value_range` is not an increasing pair of finite numbers.
@@ -42,6 +49,7 @@ class DataSpec:
         self.value_range = value_range
         self.keeps_float64 = keeps_float64
         self.is_bounded = is_bounded
+        self.takes_nan = False
         if value_range is not None:
             bounds = np.asarray(value_range, dtype=np.float64)
             if (
@@ -71,8 +79,8 @@ class DataSpec:
 
         Raises:
             TypeError: The dtype is not uint8 or a float.
-            ValueError: Wrong rank, size or channels; no rows; a value that is not
-                finite or outside the range.
+            ValueError: Wrong rank, size or channels; no rows; a value outside the
+                range; `NotFiniteError` for one that is not finite, unless `takes_nan`.
         """
         x = np.asarray(x)
         self.scan(x, first_row)
@@ -105,14 +113,20 @@ class DataSpec:
             return
         low, high = np.inf, -np.inf
         for start, part in blocks_of(x):
-            if not np.isfinite(part).all():
-                bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
-                row = first_row + start + int(np.argmax(bad))
-                raise ValueError(
-                    f"Expected finite values. Received: NaN or infinity in sample {row}"
-                )
-            low, high = min(low, part.min()), max(high, part.max())
-        self._check_bounds(x.dtype, float(low), float(high))
+            is_finite = np.isfinite(part)
+            if not is_finite.all():
+                if not self.takes_nan:
+                    bad = ~is_finite.reshape(len(part), -1).all(axis=1)
+                    row = first_row + start + int(np.argmax(bad))
+                    raise NotFiniteError(
+                        "Expected finite values. Received: NaN or infinity in sample "
+                        f"{row}"
+                    )
+                part = part[is_finite]
+            if part.size:
+                low, high = min(low, part.min()), max(high, part.max())
+        if low <= high:
+            self._check_bounds(x.dtype, float(low), float(high))
 
     def check_kept(self, x, mask):
         """As `check` of the values that are kept; hidden ones may be any.
@@ -154,7 +168,10 @@ class DataSpec:
             return x
         first, last = self.value_range
         scaled = (x - first) * (2.0 / (last - first)) - 1.0
-        return np.clip(scaled, -1.0, 1.0).astype(np.float32)
+        clipped = np.clip(scaled, -1.0, 1.0).astype(np.float32)
+        if self.takes_nan:
+            clipped[~np.isfinite(x)] = np.nan
+        return clipped
 
     def _check_bounds(self, dtype, low, high):
         if not self.is_image:

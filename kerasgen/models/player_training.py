@@ -5,7 +5,7 @@ import keras
 from kerasgen import backend, random, replicas
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.batch import Batch
-from kerasgen.models.fault_record import FaultRecord, gradient_name
+from kerasgen.models.fault_record import DATA, FaultRecord, gradient_name
 from kerasgen.models.player_optimizer import (
     PlayerOptimizer,
     resolve_optimizer,
@@ -30,7 +30,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             name="training_steps",
         )
         gradients = [gradient_name(player) for player in self.players]
-        self.faults = FaultRecord((*self.training_terms, *gradients))
+        self.faults = FaultRecord((DATA, *self.training_terms, *gradients))
         names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self._compiled_functions = {}
@@ -43,8 +43,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
     def update(self, player, loss_fn, batch):
         """One optimizer step of `player`.
 
-        Leaves every variable as it was where the loss or a gradient is not finite;
-        `fit` then stops and names the term.
+        Leaves every variable as it was where the data, a term or a gradient is not
+        finite; `fit` then stops and names it, or skips the rest of the step.
 
         Args:
             player: A key of `players`.
@@ -57,8 +57,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         def objective():
             with random.row_scope(batch.rows):
                 terms = loss_fn()
-            loss = next(iter(terms.values()))
-            return optimizer.scale_loss(loss), terms
+            loss = optimizer.scale_loss(next(iter(terms.values())))
+            # Among the terms, so that the replicas hear of it in the same message.
+            return loss, terms if batch.fault is None else {**terms, DATA: batch.fault}
 
         def gate(terms, gradients):
             values = dict(terms)
@@ -67,19 +68,24 @@ class PlayerTraining(backend.TrainStep, keras.Model):
                 values[gradient_name(player)] = backend.total(gradients)
             return self.faults.record(values, self.training_steps.value)
 
-        terms, _ = backend.minimize(
+        terms, accepted = backend.minimize(
             objective, optimizer, self._variables_of(player), self._state_of(), gate
         )
-        self._record(terms, batch)
+        terms = {name: value for name, value in terms.items() if name != DATA}
+        self._record(terms, batch, accepted)
 
     # The train step that the backends' adapters call.
 
     def train_batch(self, data):
         batch = self._unpack(data)
+        if keras.backend.standardize_dtype(data[0].dtype) != "uint8":
+            is_finite = ops.all(ops.isfinite(batch.x))
+            batch = batch._replace(fault=ops.where(is_finite, 0.0, float("nan")))
         step = self.training_steps.value
         noise = random.Noise(self.noise_seed.value, step, batch.rows)
         with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
             self.training_step(batch, noise)
+        self.faults.end_step()
         self.training_steps.assign_add(1)
         self.optimizer.iterations.assign_add(1)
         return {name: self.trackers[name].result() for name in self.training_terms}
@@ -187,8 +193,15 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         x, rows, *labels = data
         return Batch(self.to_model_domain(x), labels[0] if labels else None, rows)
 
-    def _record(self, terms, batch):
+    def _record(self, terms, batch, accepted=None):
         weight = replicas.samples_of(batch.rows)
+        if accepted is not None:
+            weight = weight * ops.cast(accepted, "float32")
+            # NaN of weight 0 is NaN still.
+            terms = {
+                name: ops.where(accepted, value, ops.zeros_like(value))
+                for name, value in terms.items()
+            }
         for name, value in terms.items():
             self.trackers[name].update_state(value, sample_weight=weight)
 

@@ -14,9 +14,13 @@ from kerasgen.models.feed import Feed
 from kerasgen.models.sources import is_array, make_source
 
 
-def make_training_feed(model, x, y, batch_size, shuffle, steps, value_range):
-    """The feed that `fit` trains on; arguments as in `GenerativeModel.fit`."""
+def make_training_feed(model, x, y, batch_size, shuffle, steps, value_range, takes_nan):
+    """The feed that `fit` trains on; arguments as in `GenerativeModel.fit`.
+
+    With `takes_nan` values need not be finite.
+    """
     spec = model.data_spec(value_range)
+    spec.takes_nan = takes_nan
     source = _make_source(model, x, y, batch_size, shuffle, steps, spec)
     return Feed(source, model.batches_per_step, _min_rows(model), steps_per_epoch=steps)
 

@@ -21,6 +21,7 @@ import keras
 import numpy as np
 
 import kerasgen
+from kerasgen import distribution
 from kerasgen.callbacks import BestWeights, Checkpoint
 from kerasgen.checkpoint import CheckpointFolder
 from kerasgen.files import remove_orphans, write_atomically
@@ -72,24 +73,35 @@ class LogWriter(keras.callbacks.Callback):
         self.folder = folder
 
     def on_train_begin(self, logs=None):
+        distribution.on_first_process(self._clear)
+
+    def _clear(self):
         self.folder.mkdir(parents=True, exist_ok=True)
         remove_orphans(self.folder)
 
     def on_epoch_end(self, epoch, logs=None):
-        write_atomically(self.folder / f"{epoch}.json", json.dumps(logs).encode())
+        path, content = self.folder / f"{epoch}.json", json.dumps(logs).encode()
+        distribution.on_first_process(lambda: write_atomically(path, content))
 
 
 def train(folder):
     """Trains both models; saves at every step."""
     folder = Path(folder)
-    _reuse_compiled_steps(folder.parent / "compiled")
+    reuse_compiled_steps(folder.parent / "compiled")
     _train_one(make_gan(), folder / "gan", [], {"batch_size": 8})
     best = BestWeights(folder / "vae", "val_loss")
     arguments = {"batch_size": 16, "validation_data": IMAGES[:16]}
     _train_one(make_vae(), folder / "vae", [best], arguments)
 
 
-def _reuse_compiled_steps(folder):
+def train_seldom(folder):
+    """Trains the VAE; saves at the ends of epochs only."""
+    folder = Path(folder)
+    reuse_compiled_steps(folder.parent / "compiled")
+    _train_one(make_vae(), folder / "vae", [], {"batch_size": 4}, every=None)
+
+
+def reuse_compiled_steps(folder):
     """Spares JAX, whose compilation takes most of the time, to compile again."""
     if keras.backend.backend() == "jax":
         import jax
@@ -98,15 +110,15 @@ def _reuse_compiled_steps(folder):
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
 
 
-def _train_one(model, folder, callbacks, arguments):
+def _train_one(model, folder, callbacks, arguments, every=1):
+    saves = [LogWriter(folder / "logs"), Checkpoint(folder, every=every)]
     model.fit(
-        IMAGES,
-        epochs=EPOCHS,
-        verbose=0,
-        callbacks=[*callbacks, LogWriter(folder / "logs"), Checkpoint(folder, every=1)],
-        **arguments,
+        IMAGES, epochs=EPOCHS, verbose=0, callbacks=[*callbacks, *saves], **arguments
     )
-    write_weights(folder / "weights.npz", model.get_weights())
+    weights = model.get_weights()
+    distribution.on_first_process(
+        lambda: write_weights(folder / "weights.npz", weights)
+    )
 
 
 def write_weights(path, weights):
@@ -149,6 +161,19 @@ def fill_disk(folder, limit, report):
         parts = [error.errno, str(error.filename), str(error)]
         Path(report).write_text(json.dumps(parts))
         sys.exit(3)
+
+
+class TooLate(keras.callbacks.Callback):
+    """Sends itself SIGTERM when the last epoch is saved."""
+
+    def on_train_end(self, logs=None):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def end_too_late(folder):
+    """Is told to end once `fit` has no step left to finish."""
+    saves = [Checkpoint(folder), TooLate()]
+    make_vae().fit(IMAGES, batch_size=8, epochs=1, verbose=0, callbacks=saves)
 
 
 def hold(folder, ready):

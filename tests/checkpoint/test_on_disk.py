@@ -5,7 +5,7 @@ import json
 import keras
 import pytest
 
-from kerasgen.checkpoint import CheckpointFolder
+from kerasgen.checkpoint import CheckpointError, CheckpointFolder
 from kerasgen.files import remove_orphans
 from tests.checkpoint.helpers import (
     assert_equal_arrays,
@@ -14,6 +14,7 @@ from tests.checkpoint.helpers import (
     make_vae,
     read_arrays,
     run_script,
+    state_of,
 )
 
 
@@ -28,6 +29,23 @@ def test_a_checkpoint_is_state_and_manifest_of_one_step(vae, tmp_path):
     assert manifest["backend"] == keras.backend.backend()
     assert len(manifest["sha256"]) == 64
     assert manifest["bytes"] == (path / "state.npz").stat().st_size
+
+
+def test_state_and_manifest_are_of_one_step(vae, tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    older, newer = (folder.save(vae, {"step": step}) for step in (1, 2))
+    vae.set_weights([w + 1 for w in vae.get_weights()])
+    folder.save(vae, {"step": 2})
+    before = state_of(vae)
+    state, manifest = ((newer / n).read_bytes() for n in ("state.npz", "manifest.json"))
+    for name in ("state.npz", "manifest.json"):
+        (newer / name).write_bytes((older / name).read_bytes())
+        with pytest.raises(CheckpointError, match="sha256 .*Received: .*sha256"):
+            folder.load(vae)
+        (newer / "state.npz").write_bytes(state)
+        (newer / "manifest.json").write_bytes(manifest)
+    assert_equal_arrays(state_of(vae), before)
+    assert folder.load(vae) == {"step": 2}
 
 
 def test_an_empty_or_missing_folder_has_no_checkpoint(vae, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import kerasgen
+from kerasgen import distribution
 from kerasgen.callbacks import Checkpoint
 from kerasgen.checkpoint import CheckpointError, CheckpointFolder
 from tests.checkpoint import script
@@ -76,6 +77,17 @@ def test_other_data_is_refused(vae, tmp_path):
         ({"steps_per_epoch": 2}, r"data\.steps_per_epoch = 2.*Received: None"),
     ):
         refused(vae, tmp_path, CheckpointError, f"Expected {field}", **options)
+
+
+def test_another_choice_for_the_rest_of_an_epoch_is_refused(vae, tmp_path):
+    fit(vae, tmp_path, epochs=1)
+    try:
+        distribution.data_parallel(num_devices=1, drop_rest=True)
+        field = r"data\.drop_rest = True.*Received: False"
+        refused(vae, tmp_path, CheckpointError, f"Expected {field}")
+    finally:
+        distribution.data_parallel(num_devices=1)
+    assert fit(vae, tmp_path, epochs=1).epoch == []
 
 
 def test_names_that_keras_counts_do_not_matter(tmp_path):

@@ -120,18 +120,32 @@ def refuse(results, folder):
     results["refuse/compiled"] = np.asarray(functions != (None, None))
 
 
-def spoil(results, folder):
-    """NaN in the gradient of one replica stops all, and masks the update on all."""
+def _spoiled():
     model = SpoiledGradient(6, seed=0)
     model.linear.set_weights([np.linspace(1, 2, 6)[:, None].astype("float32")])
     model.compile_players({"linear": keras.optimizers.SGD(0.1)})
     rng = np.random.default_rng(1)
-    x = rng.uniform(1.0, 2.0, (24, 6)).astype("float32")
+    return model, rng.uniform(1.0, 2.0, (24, 6)).astype("float32")
+
+
+def spoil(results, folder):
+    """NaN in the gradient of one replica stops all, and masks the update on all."""
+    model, x = _spoiled()
     try:
         model.fit(x, batch_size=8, shuffle=False, verbose=0)
     except FloatingPointError as error:
         results["spoil/error"] = np.asarray(str(error))
     results["spoil/weights"] = model.linear.get_weights()[0]
+
+
+def skip(results, folder):
+    """The step with NaN in the gradient of one replica is skipped by all; then data."""
+    model, x = _spoiled()
+    x[21, 3] = np.nan
+    history = model.fit(x, batch_size=8, shuffle=False, verbose=0, max_skipped_steps=2)
+    assert history.history["skipped_steps"] == [2]
+    _put(results, "skip/logs", history.history)
+    _put(results, "skip/state", state_of(model))
 
 
 def scale(results, folder):
@@ -220,7 +234,7 @@ def write(results, folder):
 ACTIONS = {
     action.__name__: action
     for action in (
-        *(rest, drop_rest, without_rest, refuse, spoil, scale, one_batch),
+        *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
         *(interrupt, resume, load, write),
     )
 }

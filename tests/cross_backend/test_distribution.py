@@ -5,25 +5,19 @@ does the actions of `distributed_worker.py`; one device does the same in this pr
 """
 
 import csv
-import json
-import os
 import shutil
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import distributed_worker
-import keras
 import numpy as np
 import pytest
+from processes import BACKEND, TORCHRUN, finish, hosts, start
 
 from kerasgen.checkpoint import CheckpointFolder
 
-ROOT = Path(__file__).resolve().parent.parent.parent
 WORKER = Path(__file__).with_name("distributed_worker.py")
-BACKEND = keras.backend.backend()
-ACTIONS = ("rest", "drop_rest", "refuse", "spoil", "scale", "one_batch")
+ACTIONS = ("rest", "drop_rest", "refuse", "spoil", "skip", "scale", "one_batch")
 CASES = {
     # PyTorch compiles nothing: all cases take a few seconds.
     "torch": ("dense_vae", "comparing_gan", "dcgan", "wgan_gp", "gated_pixel_cnn"),
@@ -32,40 +26,6 @@ CASES = {
 }[BACKEND]
 SLOW_CASES = ("comparing_gan", "dcgan", "wgan_gp", "sngan", "gated_pixel_cnn")
 SLOW_CASES += ("options_gan", "mode_ensemble", "vq_vae")
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run", "--standalone")
-
-
-def environment_of(**more):
-    return {
-        **os.environ,
-        "PYTHONPATH": str(ROOT),
-        "KERAS_BACKEND": BACKEND,
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "OMP_NUM_THREADS": "1",
-        **more,
-    }
-
-
-def finish(processes):
-    """Waits for processes, and stops them all where one fails."""
-    for process in processes:
-        try:
-            output, _ = process.communicate(timeout=500)
-            assert process.returncode == 0, output[-4000:]
-        except BaseException:
-            for other in processes:
-                other.kill()
-            raise
-
-
-def start(command, arguments, **more):
-    return subprocess.Popen(
-        [*command, WORKER, *map(str, arguments)],
-        env=environment_of(**more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
 
 
 def read(out):
@@ -79,37 +39,14 @@ def run_devices(num_devices, out, folder, names):
     command = (sys.executable,)
     if BACKEND == "torch":
         command = (*TORCHRUN, "--nproc-per-node", str(num_devices))
-    finish([start(command, (out, num_devices, folder, *names))])
+    finish([start(command, (WORKER, out, num_devices, folder, *names))])
     return read(out)
 
 
 def run_hosts(out, folder, names):
     """The actions in two processes with a device each, as on two hosts."""
-    with socket.socket() as one, socket.socket() as two:
-        one.bind(("127.0.0.1", 0)), two.bind(("127.0.0.1", 0))
-        addresses = [f"127.0.0.1:{s.getsockname()[1]}" for s in (one, two)]
-    processes = []
-    for index in range(2):
-        arguments = (out, 0, folder, *names)
-        cluster = {"worker": addresses}
-        task = {"type": "worker", "index": index}
-        hosts = {
-            "tensorflow": {"TF_CONFIG": json.dumps({"cluster": cluster, "task": task})},
-            "jax": {
-                "KERAS_DISTRIBUTION_JOB_ADDRESSES": addresses[0],
-                "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
-                "KERAS_DISTRIBUTION_PROCESS_ID": str(index),
-            },
-            "torch": {},
-        }[BACKEND]
-        command = (sys.executable,)
-        if BACKEND == "torch":
-            port = addresses[0].split(":")[1]
-            command = (sys.executable, "-m", "torch.distributed.run", "--nnodes", "2")
-            command += ("--node-rank", str(index), "--nproc-per-node", "1")
-            command += ("--master-addr", "127.0.0.1", "--master-port", port)
-        processes.append(start(command, arguments, **hosts))
-    finish(processes)
+    arguments = (WORKER, out, 0, folder, *names)
+    finish([start(command, arguments, **more) for command, more in hosts()])
     return read(out)
 
 
@@ -139,7 +76,8 @@ def runs(tmp_path_factory):
     """Folder, results of one device, results of each process of two devices."""
     folder = tmp_path_factory.mktemp("devices")
     one = distributed_worker.act(
-        (*CASES, "rest", "without_rest", "scale", "one_batch", "interrupt"), folder
+        (*CASES, "rest", "without_rest", "skip", "scale", "one_batch", "interrupt"),
+        folder,
     )
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
@@ -159,7 +97,9 @@ def part(results, prefix):
     return {k: v for k, v in results.items() if k.startswith(f"{prefix}/")}
 
 
-@pytest.mark.parametrize("name", (*CASES, "rest", "drop_rest", "scale", "one_batch"))
+@pytest.mark.parametrize(
+    "name", (*CASES, "rest", "drop_rest", "skip", "scale", "one_batch")
+)
 def test_two_devices_train_as_one(runs, name):
     _, one, processes = runs
     for process in processes:
@@ -282,7 +222,7 @@ def test_other_backends_read_what_two_devices_wrote(tmp_path):
     with np.load(step / "state.npz") as archive:
         written = [archive[str(i)] for i in range(len(archive))]
     for other in {"tensorflow", "jax", "torch"} - {BACKEND}:
-        arguments = (tmp_path / other, 1, tmp_path, "load")
+        arguments = (WORKER, tmp_path / other, 1, tmp_path, "load")
         finish([start((sys.executable,), arguments, KERAS_BACKEND=other)])
         (found,) = read(tmp_path / other)
         state = [*part(found, "load").values()]
