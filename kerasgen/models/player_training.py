@@ -1,6 +1,7 @@
 """`PlayerTraining`: players, their optimizers, and the step that updates them."""
 
 import keras
+from keras import ops
 
 from kerasgen import backend, random, replicas
 from kerasgen.arguments import check_positive_integer
