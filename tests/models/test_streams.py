@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import kerasgen
+from kerasgen.models.inputs import NotFiniteError
 
 SHAPE = (8, 8, 1)
 GOOD = np.random.RandomState(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
@@ -29,7 +30,7 @@ def disk_error(x):
 
 
 BAD = {
-    "nan": (with_nan, ValueError, "in sample 34"),
+    "nan": (with_nan, NotFiniteError, "in sample 34"),
     "shape": (lambda x: x[:, :4], ValueError, r"shape=\(8, 4, 8, 1\)"),
     "range": (lambda x: x * 100, ValueError, "Received: float32 values in"),
     "dtype": (lambda x: x.astype("int64"), TypeError, "dtype=int64"),

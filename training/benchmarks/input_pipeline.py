@@ -126,7 +126,7 @@ def jax_steps(model, batch, num_steps):
 
 def feed_of(model, source):
     """The feed of `fit` on a source."""
-    return make_training_feed(model, source, None, None, True, None, None)
+    return make_training_feed(model, source, None, None, True, None, None, False)
 
 
 def fit_seconds(model, source):
