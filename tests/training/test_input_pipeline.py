@@ -25,8 +25,8 @@ def sources(tmp_path_factory):
 
 def images_of(source):
     model = input_pipeline.make_model(filters=2)
-    steps = input_pipeline.feed_of(model, source).get_numpy_iterator()
-    return sorted(image.tobytes() for x, _ in steps for image in x)
+    steps = input_pipeline.feed_of(model, source).steps()
+    return sorted(image.tobytes() for step in steps for image in step.shares[0][0])
 
 
 @pytest.mark.eager
