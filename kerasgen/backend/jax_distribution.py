@@ -18,6 +18,11 @@ HEARTBEAT_SECONDS = 100  # as in `jax.distributed.initialize`
 _HOST_DEVICES = "xla_force_host_platform_device_count"
 
 
+class _Started:
+    # Not `keras.distribution.distribution()`, which threads that read data do not see.
+    num_devices = 1
+
+
 def start(num_devices, timeout):
     """Joins other processes where the environment names them, and builds the mesh.
 
@@ -44,6 +49,7 @@ def start(num_devices, timeout):
     chosen = []
     for process in range(jax.process_count()):
         chosen += jax.local_devices(process)[:count]
+    _Started.num_devices = len(chosen)
     if len(chosen) > 1:
         names = [f"{device.platform}:{device.id}" for device in chosen]
         keras.distribution.set_distribution(
@@ -76,8 +82,7 @@ def _divide_cpu(num_devices):
 
 def num_devices():
     """Devices that share a batch, of all processes."""
-    distribution = keras.distribution.distribution()
-    return 1 if distribution is None else distribution.device_mesh.devices.size
+    return _Started.num_devices
 
 
 def num_processes():
