@@ -8,6 +8,7 @@ import numpy as np
 from jax import numpy as jnp
 
 from kerasgen.backend import jax_distribution as distribution
+from kerasgen.backend.keras_convolution import convolve  # noqa: F401
 
 
 class _NestedScope(keras.StatelessScope):
@@ -147,23 +148,6 @@ class TrainStep:
         with keras.StatelessScope(state_mapping=mapping) as scope:
             logs = step(distribution.whole(data))
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
-
-
-def convolve(inputs, kernel, pads, stride=1):
-    """Convolution of a padded map.
-
-    Args:
-        inputs: (B, H, W, channels).
-        kernel: (rows, columns, channels, filters), of the same dtype.
-        pads: Zeros before and after the rows, and before and after the columns:
-            `((top, bottom), (left, right))`.
-        stride: Integer.
-
-    Returns:
-        Tensor (B, H', W', filters).
-    """
-    padded = keras.ops.pad(inputs, ((0, 0), *pads, (0, 0)))
-    return keras.ops.conv(padded, kernel, stride, padding="valid")
 
 
 def fuse(network):

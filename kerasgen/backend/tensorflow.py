@@ -5,7 +5,8 @@ import functools
 import tensorflow as tf
 
 from kerasgen.backend import tensorflow_distribution as distribution
-from kerasgen.backend.tensorflow_layers import convolve, fuse  # noqa: F401
+from kerasgen.backend.keras_convolution import convolve  # noqa: F401
+from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
 
 
 def value_and_grad(loss_fn, variables):

@@ -6,23 +6,6 @@ import keras
 import tensorflow as tf
 
 
-def convolve(inputs, kernel, pads, stride=1):
-    """Convolution of a padded map.
-
-    Args:
-        inputs: (B, H, W, channels).
-        kernel: (rows, columns, channels, filters), of the same dtype.
-        pads: Zeros before and after the rows, and before and after the columns:
-            `((top, bottom), (left, right))`.
-        stride: Integer.
-
-    Returns:
-        Tensor (B, H', W', filters).
-    """
-    padded = keras.ops.pad(inputs, ((0, 0), *pads, (0, 0)))
-    return keras.ops.conv(padded, kernel, stride, padding="valid")
-
-
 def fuse(network):
     """Lets layers of Keras's own classes run as few operations of TensorFlow.
 
