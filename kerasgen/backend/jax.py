@@ -105,6 +105,8 @@ def minimize(objective, optimizer, variables, state, gate):
         `(aux, accepted)`, the latter what `gate` returned.
     """
     (_, aux), gradients, updates = _traced_value_and_grad(objective, variables)
+    # Else XLA sums the map behind a bias's gradient once more for the gate alone.
+    gradients = jax.lax.optimization_barrier(gradients)
     accepted = gate(aux, gradients)
     # stateless_apply, because a loss-scaling optimizer branches with lax.cond.
     new_values, new_slots = optimizer.stateless_apply(
