@@ -139,6 +139,13 @@ def test_the_likelihood_of_a_card_is_measured_again(name):
     assert gain.mean() > 0
 
 
+@pytest.mark.parametrize("name", VAES)
+def test_the_bound_of_training_images_is_beside_that_of_test_images(name):
+    test, train = (CARDS[name]["metrics"][f"{s}_elbo_nats"] for s in ("test", "train"))
+    assert train["value"] > test["value"]
+    assert "training images" in train["protocol"]
+
+
 def standard_errors(values, number=4):
     return number * values.std() / np.sqrt(len(values))
 
