@@ -14,19 +14,15 @@ from pathlib import Path
 BACKENDS = ("tensorflow", "jax", "torch")
 
 
-def apply_backend_option(argv=None):
+def apply_backend_option():
     """Sets KERAS_BACKEND where this process is the kerasgen command.
 
     Exits with code 2 and one line where the backend is not installed.
-
-    Args:
-        argv: Command line; `sys.argv` by default.
     """
-    argv = sys.argv if argv is None else argv
-    name = Path(argv[0]).name if argv else ""
-    if name.removesuffix(".exe") != "kerasgen":
+    if not _is_command():
         return
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    argv = sys.argv
     for position, word in enumerate(argv):
         option, equals, value = word.partition("=")
         if option != "--backend":
@@ -42,6 +38,15 @@ def apply_backend_option(argv=None):
             f"Received: {backend}\n"
         )
         sys.exit(2)
+
+
+def _is_command():
+    if sys.argv[:1] == ["-m"]:
+        # While `python -m` imports the package, the module is named here only.
+        name = sys.orig_argv[-len(sys.argv)].removeprefix("-m")
+    else:
+        name = Path(sys.argv[0]).name if sys.argv else ""
+    return name.removesuffix(".exe") == "kerasgen"
 
 
 def launch_processes(num_devices):

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
+import keras
 import typer
 import typer.exceptions
 from rich.console import Console
@@ -40,6 +41,10 @@ app = typer.Typer(
 def _check_backend(value):
     if value is not None and value not in _launch.BACKENDS:
         raise typer.BadParameter(f"expected one of {', '.join(_launch.BACKENDS)}")
+    if value not in (None, keras.backend.backend()):
+        raise typer.BadParameter(
+            f"expected {keras.backend.backend()}, on which Keras already runs"
+        )
     return value
 
 

@@ -19,6 +19,7 @@ from kerasgen.export_process import ExportError
 BACKEND = keras.backend.backend()
 ROOT = Path(__file__).resolve().parent.parent
 MAIN = "import sys; sys.argv[0] = 'kerasgen'; import kerasgen.cli; kerasgen.cli.main()"
+OTHER = "jax" if BACKEND != "jax" else "torch"
 
 
 @pytest.fixture
@@ -40,9 +41,11 @@ def run_process(*arguments, **options):
     return subprocess.CompletedProcess(arguments, process.returncode, out, err)
 
 
-def start_process(*arguments, cwd=None, backend=BACKEND, **variables):
+def start_process(
+    *arguments, cwd=None, backend=BACKEND, main=("-c", MAIN), **variables
+):
     return subprocess.Popen(
-        [sys.executable, "-c", MAIN, *arguments],
+        [sys.executable, *main, *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -148,12 +151,18 @@ def test_train_resumes_and_its_preset_exports(run, tmp_path, monkeypatch):
 
 @pytest.mark.once
 def test_backend_option_chooses_the_backend(tmp_path):
-    other = "jax" if BACKEND != "jax" else "torch"
-    arguments = ("train", "vae_digits", "--quick", "--backend", other, "--out", "run")
+    arguments = ("train", "vae_digits", "--quick", "--backend", OTHER, "--out", "run")
     result = run_process(*arguments, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     card = json.loads((tmp_path / "run" / "preset" / "card.json").read_text())
-    assert card["backend"] == other
+    assert card["backend"] == OTHER
+
+
+@pytest.mark.once
+def test_the_module_chooses_the_backend_as_the_command_does():
+    # Another one than Keras runs on is refused: see the bad input below.
+    result = run_process("list", "--backend", OTHER, main=("-m", "kerasgen"))
+    assert result.returncode == 0, result.stderr
 
 
 def test_a_backend_that_is_not_there_is_one_line():
@@ -193,6 +202,7 @@ def test_a_backend_that_is_not_there_is_one_line():
         ("train", "vae_digits", "--quick", "--set", "learning_rate=-1"),
         ("export", "vae_digits", "a_file"),
         ("list", "--backend", "theano"),
+        ("list", "--backend", OTHER),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(run, arguments, tmp_path, monkeypatch):
