@@ -66,7 +66,6 @@ LAYERS = [
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
-    "cvae_fashion_mnist",
     "denoising_autoencoder_fashion_mnist",
     "vq_vae_fashion_mnist",
 }
