@@ -1,14 +1,22 @@
 """Keras's Adam in one pass over memory, with the numbers and the slots it has.
 
 Keras writes five temporary copies of all weights a step; PyTorch has the whole update
-as one operation.
+as one operation. TensorFlow and XLA take numbers below the normal range of float32 for
+0, PyTorch computes with them, at a multiple of the time: where gradients are 0 for
+long, behind pixels that are nearly always black, moments decay into that range and stay
+there. Here they become 0 before they reach it.
 """
 
 import functools
+import itertools
 
 import keras
 import torch
 from torch.optim.adam import adam
+
+# Moments as small move no weight. At 0.9 decay takes more steps from here to the end of
+# the normal range, 1.2e-38, than lie between two looks.
+NEGLIGIBLE, STEPS_BETWEEN_LOOKS = 1e-30, 50
 
 
 def fuse_optimizer(optimizer):
@@ -54,6 +62,9 @@ def _update(optimizer, gradients, variables, learning_rate):
         eps=optimizer.epsilon / correction,
         maximize=False,
     )
+    if step % STEPS_BETWEEN_LOOKS == 0:
+        for moment in itertools.chain(*slots):
+            moment.masked_fill_(moment.abs() < NEGLIGIBLE, 0.0)
 
 
 # Classes of the backend, which Keras makes for these names.

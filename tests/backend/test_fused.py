@@ -147,3 +147,17 @@ def test_fused_optimizers_are_those_of_keras(name):
         results.append([ops.convert_to_numpy(v) for v in values])
     for one, other in zip(*results, strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
+
+
+def test_moments_do_not_stay_below_the_normal_range():
+    variable = keras.Variable(np.ones(4, "float32"))
+    optimizer = keras.optimizers.Adam(1e-2)
+    optimizer.build([variable])
+    backend.fuse_optimizer(optimizer)
+    smallest = np.finfo("float32").smallest_normal
+    for step in range(1000):
+        gradient = np.array([step == 0, step == 0, 1e-3, 1e-20], "float32")
+        optimizer.apply([ops.convert_to_tensor(gradient)], [variable])
+        momentum = ops.convert_to_numpy(optimizer._momentums[0])
+        assert not ((momentum != 0) & (abs(momentum) < smallest)).any()
+    np.testing.assert_allclose(momentum, [0, 0, 1e-3, 1e-20], rtol=1e-5)
