@@ -66,7 +66,6 @@ LAYERS = [
 ]
 # Recipes whose weights are still to be trained.
 UNTRAINED = {
-    "denoising_autoencoder_fashion_mnist",
 }
 # base calls presets and export by the one allowed lazy import.
 LAZY = {("models/base.py", "presets"), ("models/base.py", "export")}
