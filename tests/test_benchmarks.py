@@ -32,10 +32,8 @@ UNMEASURED = {
     "faults",
     "generative_classifiers",
     "input_pipeline",
-    "latent_spaces",
     "likelihood_bounds",
     "rate_distortion",
-    "recommendation",
     "step_time",
     "vae_vs_pythae",
 }

@@ -65,8 +65,7 @@ LAYERS = [
     {"__main__"},
 ]
 # Recipes whose weights are still to be trained.
-UNTRAINED = {
-}
+UNTRAINED = {}
 # base calls presets and export by the one allowed lazy import.
 LAZY = {("models/base.py", "presets"), ("models/base.py", "export")}
 

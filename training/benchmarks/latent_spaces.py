@@ -113,6 +113,16 @@ def sleeves(method):
     return shares
 
 
+def traversal(model, images, image):
+    """A row a latent; an autoencoder's have scales of their own."""
+    codes = model.draw_codes(images)
+    rows = [
+        latent_space.traverse(model, image, [i], np.linspace(m - 3 * s, m + 3 * s, 9))
+        for i, (m, s) in enumerate(zip(codes.mean(0), codes.std(0), strict=True))
+    ]
+    return np.concatenate(rows)
+
+
 def draw_pictures():
     """Interpolations, traversals, and the manifold of a VAE of two latents."""
     train, test = load()
@@ -124,10 +134,9 @@ def draw_pictures():
             RESULTS / f"latent_spaces_{method.lower()}_interpolation.png",
             np.concatenate(paths, axis=1),
         )
-        images = latent_space.traverse(model, test.images[0])
         plot.save_image_grid(
             RESULTS / f"latent_spaces_{method.lower()}_traversal.png",
-            images,
+            traversal(model, train.images, test.images[0]),
         )
     keras.utils.set_random_seed(0)
     plane = models.dense_vae(train.image_shape, latent_dim=2, seed=0)
@@ -194,7 +203,10 @@ def render(done):
                 "interpolation",
                 "between two test images, linear on the left, spherical on the right",
             ),
-            ("traversal", "a row a latent, from -3 to 3"),
+            (
+                "traversal",
+                "a row a latent, three standard deviations to both sides of the mean",
+            ),
             (
                 "sleeves",
                 "test T-shirts, their reconstructions, and with sleeves added, "
