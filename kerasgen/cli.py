@@ -23,6 +23,7 @@ from kerasgen.metrics import StatisticsError
 USER_ERRORS = (
     ValueError,
     TypeError,
+    ImportError,
     OSError,
     FloatingPointError,
     CheckpointError,

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from kerasgen.datasets.rows import as_rows
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.base import GenerativeModel
+from kerasgen.models.sources import is_array
 
 
 class EncoderTransformer(keras.wrappers.SKLearnTransformer):
@@ -56,10 +58,11 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
             self.
 
         Raises:
+            TypeError: X is no array, or a sparse one.
             ValueError: The model has no encoder to vectors, is conditional, so that
                 `transform` could not encode, or is not compiled.
         """
-        X = np.asarray(X)
+        X = _as_array(X)
         model = self._get_model(X, y)
         if not isinstance(model, AutoencodingModel) or not model.compiled:
             raise ValueError(
@@ -89,7 +92,7 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
             float32 (N, latent_dim).
         """
         check_is_fitted(self, "model_")
-        return self.model_.encode(np.asarray(X), value_range=self.value_range_)
+        return self.model_.encode(_as_array(X), value_range=self.value_range_)
 
     def inverse_transform(self, X):
         """Samples of codes.
@@ -127,3 +130,13 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
         if self.model.compiled:
             copy.compile_from_config(self.model.get_compile_config())
         return copy
+
+
+def _as_array(X):
+    """Samples as a NumPy array; raises TypeError where they are no dense array."""
+    if not is_array(X):
+        raise TypeError(
+            "Expected an array of samples, as scikit-learn's pipelines hand on. "
+            f"Received: {type(X).__name__}"
+        )
+    return np.asarray(as_rows(X))

@@ -120,7 +120,9 @@ def _open_source(source):
     """A model, or images; the other is None."""
     if isinstance(source, Path) and not (source / "config.json").is_file():
         return None, _folder_images(source)
-    return presets.load_generative(source), None
+    model = presets.load_generative(source)
+    model.check_generates()
+    return model, None
 
 
 def _open_reference(against):

@@ -68,7 +68,10 @@ CARD_SCHEMA = {
     "required": ["name"],
     "properties": {
         **dict.fromkeys(
-            ["name", "description", "family", "dataset", "split", "recipe", "backend"],
+            [
+                *("name", "description", "family", "dataset", "split", "recipe"),
+                *("backend", "usage"),
+            ],
             {"type": "string"},
         ),
         "paper": {"type": ["string", "null"]},

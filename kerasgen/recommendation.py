@@ -212,9 +212,10 @@ def _hits(recommended, held_out):
             "Expected each item once in a user's list. "
             f"Received: {recommended[np.argmax(repeats)]} of user {np.argmax(repeats)}"
         )
-    users = np.arange(len(recommended))[:, None]
-    hits = held_out[np.broadcast_to(users, recommended.shape), recommended]
-    if hasattr(hits, "toarray"):
-        hits = hits.toarray()
-    hits = np.asarray(hits).reshape(recommended.shape) > 0
-    return hits.astype(np.float64), np.diff(held_out.indptr)
+    num_users, num_items = held_out.shape
+    counts = np.diff(held_out.indptr)
+    # One number for a user and an item.
+    starts = np.arange(num_users, dtype=np.int64) * num_items
+    there = np.repeat(starts, counts) + held_out.indices
+    hits = np.isin(starts[:, None] + recommended.astype(np.int64), there)
+    return hits.astype(np.float64), counts

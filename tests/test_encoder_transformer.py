@@ -5,6 +5,7 @@ import pickle
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.neighbors import KNeighborsClassifier
@@ -129,6 +130,10 @@ def test_what_is_refused(digits):
     conditional.compile("adam")
     with pytest.raises(ValueError, match="unconditional one. Received: VAE, num_c"):
         EncoderTransformer(conditional).fit(digits.images, digits.labels)
+    matrix = sparse.csr_array(np.eye(3, 64))
+    for data, name in ((digits, "ArrayDataset"), (matrix, r"csr_array of .*3, 64")):
+        with pytest.raises(TypeError, match=f"Received: {name}"):
+            EncoderTransformer(make_model()).fit(data)
     encoder = EncoderTransformer(make_model()).fit(digits.images, verbose=0)
     with pytest.raises(ValueError, match=r"latents of shape \(..., 8\)"):
         encoder.inverse_transform(np.zeros((4, 2)))

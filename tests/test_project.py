@@ -149,10 +149,19 @@ def test_the_readme_tables_are_made_from_the_cards():
     assert readme_table.render_extractors() in page
 
 
-def test_every_recipe_has_a_preset_and_a_quick_mode():
+def test_every_recipe_has_a_quick_mode_and_a_preset_or_a_benchmark():
+    from training import applications, recipes
     from training.recipe import load_recipe, recipe_names
 
-    assert set(recipe_names()) - UNTRAINED == set(kerasgen.list_presets())
+    assert set(recipe_names(recipes)) - UNTRAINED == set(kerasgen.list_presets())
+    judged = set()
+    for path in (ROOT / "training" / "benchmarks").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and node.module == "applications":
+                judged |= {alias.name for alias in node.names}
+    assert set(recipe_names(applications)) == judged
+    assert {*recipe_names(recipes), *judged} == {*recipe_names()}
+    assert len(recipe_names()) == len({*recipe_names()})
     for name in recipe_names():
         recipe = load_recipe(name)
         assert set(recipe.QUICK) <= set(recipe.PARAMETERS)

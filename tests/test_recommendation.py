@@ -200,6 +200,14 @@ def test_bad_interactions(matrix, error, message):
             call(matrix)
 
 
+def test_a_sparse_matrix_alone_is_no_data(synthetic):
+    model = autorec(60, latent_dim=4, seed=0)
+    model.compile("adam")
+    for verb in (model.fit, model.evaluate, model.encode, model.reconstruct):
+        with pytest.raises(TypeError, match="InteractionDataset. Received: csr_array"):
+            verb(synthetic)
+
+
 def test_other_bad_arguments(synthetic):
     model = autorec(60, latent_dim=4, seed=0)
     most = int(np.diff(synthetic.indptr).max())

@@ -50,8 +50,8 @@ class ReconstructionRun(GenerativeRun):
     def captions(self):
         return {"reconstructions.png": self.caption}
 
-    def watch(self, folder):
-        return ReconstructionGrid(folder, self.seen)
+    def watchers(self, folder):
+        return [ReconstructionGrid(folder, self.seen)]
 
     def save_pictures(self, folder):
         """Writes reconstructions.png."""

@@ -83,7 +83,9 @@ def render_readme(card):
         lines += [f"{caption}:", "", f"![{name.split('.')[0]}]({name})", ""]
     lines += ["```python", "import kerasgen", ""]
     lines += [f'model = kerasgen.from_preset("{card["name"]}")']
-    if "samples.png" in pictures:
+    if "usage" in card:
+        lines += [card["usage"]]
+    elif "samples.png" in pictures:
         lines += ["images = model.generate(16, seed=0)  # uint8"]
     elif pictures:
         lines += ["images = model.reconstruct(x)  # uint8, as x"]

@@ -5,12 +5,20 @@ import math
 import pkgutil
 from importlib import import_module
 
-from . import recipes
+from . import applications, recipes
 
 
-def recipe_names():
-    """Names of all recipes, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(recipes.__path__))
+def recipe_names(*packages):
+    """Names of recipes, sorted.
+
+    Args:
+        *packages: `recipes`, of presets, or `applications`; both by default.
+    """
+    return sorted(
+        module.name
+        for package in packages or (recipes, applications)
+        for module in pkgutil.iter_modules(package.__path__)
+    )
 
 
 def load_recipe(name):
@@ -24,7 +32,8 @@ def load_recipe(name):
             f"Expected one of the recipes {', '.join(recipe_names())}. "
             f"Received: {str(name)[:200]!r}"
         )
-    return import_module(f".recipes.{name}", __package__)
+    package = recipes if name in recipe_names(recipes) else applications
+    return import_module(f"{package.__name__}.{name}")
 
 
 def resolve_parameters(recipe, overrides=(), quick=False):
@@ -67,6 +76,12 @@ def resolve_parameters(recipe, overrides=(), quick=False):
             raise ValueError(f"Expected {key} finite and >= 0. Received: {text!r}")
         parameters[key] = value
     return parameters
+
+
+def check_option(key, value, options):
+    """Raises ValueError unless a parameter's value is one of some names."""
+    if value not in options:
+        raise ValueError(f"Expected {key} of {sorted(options)}. Received: {value!r}")
 
 
 def override_of(key, value):

@@ -15,19 +15,19 @@ class GenerativeRun:
     """Training of a `GenerativeModel`, best epoch kept, resumable where it says so.
 
     model: compiled model. data: training data for `fit`. score: name of the logged
-    value, lower is better, that selects the best epoch. measure: function of the
-    trained model that returns the card's metrics. references: function without
-    arguments that returns the same of a baseline and of real images. card: further
-    fields of the card. judge_classes: function of the trained model that returns a row
-    for each class and metrics that sum them up, for conditional models. callbacks:
-    those that log the score. fit_arguments: further arguments of `fit`, such as
-    validation_data. resumes: whether a run that was cut off goes on at its last epoch;
-    one of EM starts anew.
+    value, lower is better, that selects the best epoch; None keeps the last. measure:
+    function of the trained model that returns the card's metrics. references: function
+    without arguments that returns the same of a baseline and of real images. card:
+    further fields of the card. judge_classes: function of the trained model that
+    returns a row for each class and metrics that sum them up, for conditional models.
+    callbacks: those that log the score. fit_arguments: further arguments of `fit`, such
+    as validation_data. resumes: whether a run that was cut off goes on at its last
+    epoch; one of EM starts anew.
     """
 
     model: object
     data: object
-    score: str
+    score: str | None
     measure: object
     references: object
     card: dict
@@ -46,28 +46,33 @@ class GenerativeRun:
         """What `save_pictures` writes: dict of file name to caption."""
         return {"samples.png": samples_caption(self.model.sampled_classes is not None)}
 
-    def watch(self, folder):
-        """A callback that draws what the model does after each epoch."""
-        return SampleGrid(folder)
+    def watchers(self, folder):
+        """Callbacks that draw what the model does after each epoch."""
+        return [SampleGrid(folder)]
 
     def fit(self, folder, epochs, callbacks, verbose):
         """Trains in a run folder; returns further fields of the card."""
-        best = BestWeights(folder, self.score)
-        self.model.fit(
-            self.data,
+        best = [] if self.score is None else [BestWeights(folder, self.score)]
+        self.train(
             epochs=epochs,
             verbose=verbose,
             # metrics.csv comes after the score, the checkpoint after metrics.csv.
             callbacks=[
                 *self.callbacks,
-                best,
+                *best,
                 *callbacks,
-                self.watch(folder),
+                *self.watchers(folder),
                 *([Checkpoint(folder)] if self.resumes else []),
             ],
             **self.fit_arguments,
         )
-        return {"best_epoch": best.best["epoch"], "selected_by": self.score}
+        if not best:
+            return {"best_epoch": epochs, "selected_by": "last epoch"}
+        return {"best_epoch": best[0].best["epoch"], "selected_by": self.score}
+
+    def train(self, **arguments):
+        """Calls the model's `fit` with these arguments."""
+        self.model.fit(self.data, **arguments)
 
     def judge(self):
         """What the card says of the trained model: metrics and their references."""

@@ -100,6 +100,7 @@ class Evaluate(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.evaluator.check_shape(self.model.data_shape)
+        self.model.check_generates()
         self._start = time.monotonic()
         self._seconds = 0.0
         if self.best_weights is not None:

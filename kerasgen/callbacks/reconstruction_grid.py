@@ -6,6 +6,8 @@ import numpy as np
 from kerasgen import distribution, plot
 from kerasgen.arguments import check_positive_integer
 from kerasgen.files import check_folder_path, make_folder, remove_orphans
+from kerasgen.models.encoding_model import EncodingModel
+from kerasgen.models.map_batches import check_given_labels
 
 COLUMNS = 16
 
@@ -13,7 +15,8 @@ COLUMNS = 16
 class ReconstructionGrid(keras.callbacks.Callback):
     """Writes images above their reconstructions to `path/samples` as the model learns.
 
-    `fit` creates the folder, and refuses one that cannot be written, before it trains.
+    `fit` creates the folder, and refuses one that cannot be written, before it trains;
+    so it does images or labels that do not fit the model.
 
     Args:
         path: Run folder; pictures lie in `path/samples/epoch-0001.png` and so on.
@@ -22,6 +25,7 @@ class ReconstructionGrid(keras.callbacks.Callback):
         labels: int (N,), for a conditional model.
 
     Raises:
+        TypeError: The images are not uint8.
         ValueError: An argument is out of its range.
 
     Example:
@@ -42,23 +46,28 @@ class ReconstructionGrid(keras.callbacks.Callback):
                 f"Expected images (N, H, W, C), N at most {COLUMNS} or a multiple of "
                 f"it. Received: shape={images.shape}"
             )
+        if images.dtype != np.uint8:
+            raise TypeError(f"Expected uint8 images. Received: dtype={images.dtype}")
         self.folder = check_folder_path(path) / "samples"
         self.images = images
         self.labels = labels
         self.every = every
 
     def on_train_begin(self, logs=None):
-        if not hasattr(self.model, "reconstruct"):
+        if not isinstance(self.model, EncodingModel):
             raise ValueError(
                 "Expected a model with `reconstruct`, such as Autoencoder. "
                 f"Received: {type(self.model).__name__}"
             )
+        spec = self.model.data_spec()
+        spec.scan(self.images)
+        check_given_labels(self.model, self.labels, len(self.images))
+        spec.check_labels(self.labels, len(self.images))
         distribution.on_first_process(self._prepare_folder)
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
-            given = () if self.labels is None else (self.labels,)
-            brought = self.model.reconstruct(self.images, *given)
+            brought = self.model.reconstruct(self.images, self.labels)
             path = self.folder / f"epoch-{epoch + 1:04d}.png"
             distribution.on_first_process(lambda: self._draw(path, brought))
 

@@ -10,7 +10,8 @@ from kerasgen.files import check_folder_path, make_folder, remove_orphans
 class SampleGrid(keras.callbacks.Callback):
     """Writes samples of the same latents to `path/samples` as the model learns.
 
-    `fit` creates the folder, and refuses one that cannot be written, before it trains.
+    `fit` creates the folder, and refuses one that cannot be written, before it trains;
+    so it does a model that has nothing to draw samples from.
 
     Args:
         path: Run folder; pictures lie in `path/samples/epoch-0001.png` and so on.
@@ -44,6 +45,7 @@ class SampleGrid(keras.callbacks.Callback):
                 "Expected a model of images (height, width, channels) to draw. "
                 f"Received: samples of shape {self.model.data_shape}"
             )
+        self.model.check_generates()
         distribution.on_first_process(self._prepare_folder)
 
     def on_epoch_end(self, epoch, logs=None):

@@ -255,6 +255,9 @@ class ArrayDataset(keras.utils.PyDataset):
             std=self.std,
         )
 
+    def check_whole(self):
+        """Raises ValueError where the samples are too large to be read at once."""
+
     def check_samples(self, samples):
         """What `images` keeps of samples: an array, or `Rows` that stand for one."""
         samples = as_rows(samples)

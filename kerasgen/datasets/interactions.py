@@ -62,6 +62,15 @@ class InteractionDataset(ArrayDataset):
     def check_samples(self, samples):
         return DenseRows(check_interactions(samples))
 
+    def check_whole(self):
+        num_users, num_items = self.matrix.shape
+        raise ValueError(
+            "Interactions are dense a batch at a time: expected a model that takes "
+            "batches, or an array, such as `dataset.matrix.toarray()` where it fits "
+            f"into memory. Received: an InteractionDataset of {num_users} users and "
+            f"{num_items} items, for a model that takes all at once"
+        )
+
 
 class DenseRows(Rows):
     """A sparse matrix that gives dense rows.

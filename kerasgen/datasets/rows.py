@@ -1,6 +1,7 @@
 """Samples that stay where they are until a batch of them is read."""
 
 import numpy as np
+from scipy import sparse
 
 
 class Rows:
@@ -98,9 +99,18 @@ def as_rows(samples):
         NumPy array, which may be mapped to a file, or `Rows`: array-likes that have
         `shape`, a NumPy `dtype` and `[]` but no memory to share, such as an
         `h5py.Dataset`, are not loaded.
+
+    Raises:
+        TypeError: The samples are sparse.
     """
     if isinstance(samples, Rows):
         return samples
+    if sparse.issparse(samples):
+        raise TypeError(
+            "Expected dense samples; rows of a sparse matrix come from a "
+            "kerasgen.datasets.InteractionDataset. "
+            f"Received: {type(samples).__name__} of shape {samples.shape}"
+        )
     is_array_like = (
         isinstance(getattr(samples, "dtype", None), np.dtype)
         and isinstance(getattr(samples, "shape", None), tuple)

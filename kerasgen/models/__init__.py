@@ -12,6 +12,7 @@ from kerasgen.models.autoencoder_builders import (
 )
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.batch import Batch
+from kerasgen.models.codec_bytes import CodecError
 from kerasgen.models.conditional_builders import (
     acgan,
     conditional_gan,
@@ -20,7 +21,7 @@ from kerasgen.models.conditional_builders import (
 from kerasgen.models.gan import GAN
 from kerasgen.models.gan_builders import dcgan, lsgan, sngan, wgan_gp
 from kerasgen.models.gaussian_mixture import GaussianMixture
-from kerasgen.models.image_codec import CodecError, ImageCodec
+from kerasgen.models.image_codec import ImageCodec
 from kerasgen.models.iwae import IWAE
 from kerasgen.models.latent_gmm import LatentGMM
 from kerasgen.models.latent_model import LatentModel

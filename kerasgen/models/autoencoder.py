@@ -105,12 +105,8 @@ class Autoencoder(SinglePlayer, AutoencodingModel):
             loss = loss + terms["sparsity"]
         return {"loss": loss, **terms}
 
-    def generate(self, num_samples, seed=None, **arguments):
-        """Not of this model: it has no distribution over its codes.
-
-        Raises:
-            ValueError: Always; it says what to do instead.
-        """
+    def check_generates(self):
+        """Raises ValueError always: it has no distribution over its codes."""
         raise ValueError(
             "An autoencoder has no distribution over its codes to generate from: "
             "expected a sampler fitted to them, kerasgen.models.LatentGMM"

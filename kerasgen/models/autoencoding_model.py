@@ -39,7 +39,7 @@ class AutoencodingModel(EncodingModel, DecodingModel):
         z = self.encode_tensor(x, labels)[0]
         return self.decode(z, True, *given)
 
-    def draw_codes(self, x, seed=0, labels=None, value_range=None):
+    def draw_codes(self, x, seed=0, labels=None, value_range=None, *, first_row=0):
         """A code of each sample; of a variational model a draw from its posterior.
 
         Args:
@@ -47,6 +47,8 @@ class AutoencodingModel(EncodingModel, DecodingModel):
             seed: Integer in [0, 2**32) of the draws.
             labels: int (B,), for a conditional model.
             value_range: As in `fit`.
+            first_row: Number of the first sample in a whole that is encoded in parts:
+                the draws are those of the whole.
 
         Returns:
             float32 (B, latent_dim).

@@ -359,8 +359,17 @@ class GenerativeModel(PlayerTraining):
         """What `export` writes: dict of name to `Signature`; subclasses add theirs."""
         return {}
 
-    def generate(self, num_samples, seed=None):
-        """Draws samples in the data domain."""
+    def check_generates(self):
+        """Raises ValueError where what `generate` draws from is missing."""
+
+    def generate(self, num_samples, seed=None, **arguments):
+        """Draws samples in the data domain.
+
+        Raises:
+            ValueError: What it would draw from is missing: see `check_generates`.
+            NotImplementedError: A subclass has left it out.
+        """
+        self.check_generates()
         raise NotImplementedError(
             "Expected a model that defines `generate`, as `LatentModel` does. "
             f"Received: {type(self).__name__}"

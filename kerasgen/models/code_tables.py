@@ -39,6 +39,12 @@ class CodeTables(keras.layers.Layer):
         self.frequencies = add("frequencies", (num_contexts, num_codes), "ones")
         self.built = True
 
+    @property
+    def is_counted(self):
+        """Whether the frequencies are those of `count`, whose sums are all TOTAL."""
+        sums = keras.ops.convert_to_numpy(self.frequencies).sum(axis=1)
+        return bool((sums == TOTAL).all())
+
     def count(self, codes, codebook, seed):
         """Counts codes of images.
 

@@ -94,8 +94,19 @@ class EncodingModel(GenerativeModel):
         Args:
             inputs: x, or [x, labels] of a conditional model.
             training: Not used: reconstructions are those of inference.
+
+        Raises:
+            ValueError: The labels are missing.
         """
-        x, labels = (inputs, None) if self.num_classes is None else inputs
+        labels = None
+        x = inputs
+        if self.num_classes is not None:
+            if not isinstance(inputs, list | tuple) or len(inputs) != 2:
+                raise ValueError(
+                    "This model is conditional: expected inputs [x, labels]. "
+                    f"Received: {type(inputs).__name__}"
+                )
+            x, labels = inputs
         return self.reconstruct_tensor(self.to_model_domain(x), labels)
 
     def get_config(self):

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from kerasgen.models.sources import make_source
+from kerasgen.models.sources import is_array, make_source
+
+BATCH_SIZE = 256
 
 
 def gather_samples(model, x, y=None, value_range=None):
@@ -19,12 +21,52 @@ def gather_samples(model, x, y=None, value_range=None):
 
     Raises:
         TypeError: The data's dtype is not accepted.
+        ValueError: The data does not fit the model, there is none, or it is too large
+            to be in memory at once.
+    """
+    source = _make_source(model, x, y, value_range)
+    source.check_whole()
+    parts, labels = zip(*_read(source), strict=True)
+    return np.concatenate(parts), None if labels[0] is None else np.concatenate(labels)
+
+
+def gather_codes(model, encode, x, y=None, value_range=None):
+    """Codes of all samples of a source, of which a batch is in memory at a time.
+
+    Args:
+        model: `GenerativeModel`, whose data it is.
+        encode: Function of checked samples, their int32 labels or None, and the number
+            of the first of them, that returns an array with a row a sample.
+        x: As in `GenerativeModel.fit`.
+        y: As in `GenerativeModel.fit`.
+        value_range: As in `GenerativeModel.fit`.
+
+    Returns:
+        Array (N, ...).
+
+    Raises:
+        TypeError: The data's dtype is not accepted.
         ValueError: The data does not fit the model, or there is none.
     """
-    spec = model.data_spec(value_range)
-    source = make_source(x, y, None, model.seed, False, spec)
-    batches = [b.read(np.arange(b.num_rows)) for b in source.batches(0, 0)]
-    if not batches:
+    parts, first_row = [], 0
+    for samples, labels in _read(_make_source(model, x, y, value_range)):
+        parts.append(encode(samples, labels, first_row))
+        first_row += len(samples)
+    return np.concatenate(parts)
+
+
+def _make_source(model, x, y, value_range):
+    batch_size = BATCH_SIZE if is_array(x) else None
+    return make_source(
+        x, y, batch_size, model.seed, False, model.data_spec(value_range)
+    )
+
+
+def _read(source):
+    """Pairs of checked samples and labels, batch by batch."""
+    is_empty = True
+    for batch in source.batches(0, 0):
+        yield batch.read(np.arange(batch.num_rows))
+        is_empty = False
+    if is_empty:
         raise ValueError("Expected at least one sample. Received: no batch")
-    parts, labels = zip(*batches, strict=True)
-    return np.concatenate(parts), None if labels[0] is None else np.concatenate(labels)

@@ -1,7 +1,6 @@
 """Lossy compression of images by a VQ-VAE and an entropy coder."""
 
 import math
-import struct
 import zlib
 
 import keras
@@ -10,24 +9,20 @@ from keras import ops
 
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.code_tables import TOTAL, CodeTables
-from kerasgen.models.gather import gather_samples
+from kerasgen.models.codec_bytes import (
+    MAX_SIDE,
+    CodecError,
+    pack_image,
+    unpack_image,
+)
+from kerasgen.models.gather import gather_codes, gather_samples
 from kerasgen.models.host_fitted import HostFittedModel
 from kerasgen.models.inputs import MODEL_RANGE, to_uint8
-from kerasgen.models.range_coding import decode_codes, encode_codes
+from kerasgen.models.range_coding import decode_codes, encode_codes, load_coder
 from kerasgen.models.tiles import count_tiles, cut_tiles, join_tiles
 from kerasgen.models.vq_vae import VQVAE
 
-MAGIC = b"KGVQ"
-VERSION = 1
-# Magic, version, height, width, digest of the codec; a checksum of all else follows.
-HEADER = struct.Struct("<4sBHHI")
-CHECKSUM = struct.Struct("<I")
-MAX_SIDE = 65535
 MAX_PIXELS = 2**26
-
-
-class CodecError(ValueError):
-    """Bytes that are no image of this codec."""
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -39,6 +34,9 @@ class ImageCodec(HostFittedModel):
     the kinds of the codes to the left and above (`CodeTables`). `fit` counts them; the
     model stays as it is. Codes come back exactly, on whatever backend they were
     written, and the images that they stand for to 1 grey level.
+
+    Before `fit` there is nothing to code by; `compress`, `decompress` and `evaluate`
+    say so.
 
     Args:
         model: `VQVAE` of images, of 2 to 65,536 codes, trained.
@@ -102,18 +100,23 @@ class ImageCodec(HostFittedModel):
         """Counts the codes of images.
 
         Args:
-            x: As in `GenerativeModel.fit`; a dataset is read whole, once.
+            x: As in `GenerativeModel.fit`; read once, a batch at a time.
             y: Not used.
             batch_size: Not used; an integer >= 1 or None.
             value_range: As in `GenerativeModel.fit`.
 
         Raises:
+            ImportError: The entropy coder, the extra `compression`, is not there.
             ValueError: The data does not fit the model, before any work.
         """
+        load_coder()
         self.check_batch_size(batch_size)
-        samples, _ = gather_samples(self.model, x, y, value_range)
+
+        def encode(samples, labels, first_row):
+            return self.model.encode(samples, value_range=MODEL_RANGE)
+
+        codes = gather_codes(self.model, encode, x, y, value_range)
         codebook = ops.convert_to_numpy(self.model.quantizer.codebook)
-        codes = self.model.encode(samples, value_range=MODEL_RANGE)
         self.tables.count(codes, codebook, self.seed)
 
     def evaluate(
@@ -139,8 +142,12 @@ class ImageCodec(HostFittedModel):
         Returns:
             `mse`, of a value in [-1, 1] after rounding to grey levels, and
             `bits_per_pixel`, headers included.
+
+        Raises:
+            ValueError: As in `fit`, or it was not called yet.
         """
         self.check_batch_size(batch_size)
+        self._check_is_fitted()
         samples, _ = gather_samples(self.model, x, y, value_range)
         if samples.dtype != np.uint8:
             samples = to_uint8(samples)
@@ -169,7 +176,8 @@ class ImageCodec(HostFittedModel):
 
         Raises:
             TypeError: The image is not of uint8.
-            ValueError: It has another rank or number of channels.
+            ValueError: It has another rank or number of channels, or `fit` was not
+                called yet.
         """
         image = np.asarray(image)
         channels = self.data_shape[-1]
@@ -181,11 +189,10 @@ class ImageCodec(HostFittedModel):
                 f"Expected an image (height, width, {channels}) with sides up to "
                 f"{MAX_SIDE}. Received: shape={image.shape}"
             )
+        self._check_is_fitted()
         codes = self.model.encode(cut_tiles(image, self.data_shape))
         coded = encode_codes(self.tables, codes)
-        height, width = image.shape[:2]
-        header = HEADER.pack(MAGIC, VERSION, height, width, self.digest)
-        return header + CHECKSUM.pack(zlib.crc32(header + coded)) + coded
+        return pack_image(*image.shape[:2], self.digest, coded)
 
     def decompress(self, data, max_pixels=MAX_PIXELS):
         """The image of some bytes.
@@ -200,39 +207,15 @@ class ImageCodec(HostFittedModel):
 
         Raises:
             TypeError: `data` is not bytes.
-            ValueError: `max_pixels` is not an integer >= 1.
+            ValueError: `max_pixels` is not an integer >= 1, or `fit` was not called
+                yet.
             CodecError: They are damaged, cut off, or of another codec.
         """
         if not isinstance(data, bytes | bytearray | memoryview):
             raise TypeError(f"Expected bytes. Received: {type(data).__name__}")
         check_positive_integer("max_pixels", max_pixels)
-        data = bytes(data)
-        start = HEADER.size + CHECKSUM.size
-        if len(data) < start or data[:4] != MAGIC:
-            raise CodecError(
-                f"Expected bytes of ImageCodec.compress. Received: {len(data)} bytes "
-                f"that begin with {data[:4]!r}"
-            )
-        _, version, height, width, digest = HEADER.unpack_from(data)
-        (checksum,) = CHECKSUM.unpack_from(data, HEADER.size)
-        header, coded = data[: HEADER.size], data[start:]
-        if version != VERSION:
-            raise CodecError(f"Expected version {VERSION}. Received: {version}")
-        if digest != self.digest:
-            raise CodecError(
-                f"Expected an image of this codec, tables {self.digest:#010x}. "
-                f"Received: one of tables {digest:#010x}"
-            )
-        is_whole = len(coded) % 4 == 0 and zlib.crc32(header + coded) == checksum
-        if not is_whole or not height or not width:
-            raise CodecError(
-                "Expected a whole image. Received: bytes that are damaged or cut off"
-            )
-        if height * width > max_pixels:
-            raise CodecError(
-                f"Expected an image of at most max_pixels={max_pixels}. "
-                f"Received: one of {height} x {width} pixels"
-            )
+        self._check_is_fitted()
+        height, width, coded = unpack_image(bytes(data), self.digest, max_pixels)
         num_tiles = math.prod(count_tiles(height, width, self.data_shape))
         shape = (num_tiles, *self.model.code_shape)
         try:
@@ -258,6 +241,21 @@ class ImageCodec(HostFittedModel):
             content = array.astype(array.dtype.newbyteorder("<")).tobytes()
             value = zlib.crc32(content, value)
         return value
+
+    def check_generates(self):
+        """Raises ValueError always: it has no distribution of images."""
+        raise ValueError(
+            "A codec brings images back and draws none: expected `compress` and "
+            "`decompress`, or `generate` of its `model`, which needs a prior. "
+            "Received: generate of ImageCodec"
+        )
+
+    def _check_is_fitted(self):
+        if not self.tables.is_counted:
+            raise ValueError(
+                "A codec goes by how often codes occur: expected `fit(images)` before, "
+                "or the preset of a fitted one. Received: an ImageCodec without counts"
+            )
 
     def get_config(self):
         return {

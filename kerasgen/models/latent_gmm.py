@@ -4,7 +4,7 @@ import keras
 
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.expectation_maximization import EMModel
-from kerasgen.models.gather import gather_samples
+from kerasgen.models.gather import gather_codes
 from kerasgen.models.host_fitted import HostFittedModel
 from kerasgen.models.inputs import MODEL_RANGE
 from kerasgen.models.sampling_model import SamplingModel
@@ -82,7 +82,7 @@ class LatentGMM(HostFittedModel, SamplingModel):
         """Fits the mixture to the codes of samples.
 
         Args:
-            x: As in `GenerativeModel.fit`; a dataset is read whole, once.
+            x: As in `GenerativeModel.fit`; read once, a batch at a time.
             y: int labels (N,) beside an array, where the model is conditional.
             validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             value_range: As in `GenerativeModel.fit`.
@@ -137,8 +137,12 @@ class LatentGMM(HostFittedModel, SamplingModel):
         return self.model.decode_tensor(z, labels, use_ema)
 
     def _codes(self, x, y, value_range):
-        samples, labels = gather_samples(self.model, x, y, value_range)
-        return self.model.draw_codes(samples, self.seed, labels, MODEL_RANGE)
+        def draw(samples, labels, first_row):
+            return self.model.draw_codes(
+                samples, self.seed, labels, MODEL_RANGE, first_row=first_row
+            )
+
+        return gather_codes(self.model, draw, x, y, value_range)
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

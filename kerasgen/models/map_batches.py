@@ -3,8 +3,12 @@
 import numpy as np
 from keras import ops
 
+from kerasgen.datasets.rows import as_rows
 
-def map_batches(model, fn, x, labels=None, value_range=None, batch_size=256):
+
+def map_batches(
+    model, fn, x, labels=None, value_range=None, batch_size=256, first_row=0
+):
     """Applies `fn(x, rows, labels)` to checked batches.
 
     Args:
@@ -15,18 +19,19 @@ def map_batches(model, fn, x, labels=None, value_range=None, batch_size=256):
         labels: As in `fit`; None for a model or a function without labels.
         value_range: As in `fit`.
         batch_size: Samples in one call of `fn`.
+        first_row: Number of the first sample, of which more came before.
 
     Returns:
         Tuple of NumPy arrays.
     """
     spec = model.data_spec(value_range)
-    x = spec.check(x)
+    x = spec.check(x, first_row)
     if labels is not None:
-        labels = spec.check_labels(labels, len(x))
+        labels = spec.check_labels(labels, len(x), first_row)
     parts = []
     for start in range(0, len(x), batch_size):
         part = slice(start, start + batch_size)
-        rows = np.arange(start, start + len(x[part]), dtype=np.int32)
+        rows = np.arange(start, start + len(x[part]), dtype=np.int32) + first_row
         given = None if labels is None else labels[part]
         parts.append([ops.convert_to_numpy(out) for out in fn(x[part], rows, given)])
     return tuple(np.concatenate(out) for out in zip(*parts, strict=True))
@@ -48,8 +53,10 @@ def map_compiled(model, name, fn, x, labels=None, value_range=None, batch_size=2
         Tuple of NumPy arrays.
 
     Raises:
+        TypeError: The samples are sparse.
         ValueError: Labels are missing, or given to an unconditional model.
     """
+    x = as_rows(x)
     check_given_labels(model, labels, len(x))
     compiled = model.compiled_function(name, fn)
     return map_batches(

@@ -16,7 +16,7 @@ def encode_codes(tables, codes):
     Returns:
         bytes, whole words of four.
     """
-    encoder = _coder().queue.RangeEncoder()
+    encoder = load_coder().queue.RangeEncoder()
     models = _entropy_models(tables)
     contexts = tables.contexts(codes)
     for code, context in zip(codes.ravel(), contexts.ravel(), strict=True):
@@ -42,7 +42,7 @@ def decode_codes(tables, data, shape):
     kinds = ops.convert_to_numpy(tables.kinds)
     border = tables.num_kinds
     words = np.frombuffer(data, "<u4").astype(np.uint32)
-    decoder = _coder().queue.RangeDecoder(words)
+    decoder = load_coder().queue.RangeDecoder(words)
     models = _entropy_models(tables)
     codes = np.zeros((num, rows, columns), np.int32)
     for tile in codes:
@@ -59,7 +59,7 @@ def decode_codes(tables, data, shape):
 
 def _entropy_models(tables):
     """The distribution of a code in each context."""
-    categorical = _coder().model.Categorical
+    categorical = load_coder().model.Categorical
     # Frequencies over 2^16 are exact in float32: the same on every machine.
     return [
         categorical((row / TOTAL).astype(np.float32), perfect=False)
@@ -67,8 +67,12 @@ def _entropy_models(tables):
     ]
 
 
-def _coder():
-    """The streams and models of constriction, imported when they are needed."""
+def load_coder():
+    """The streams and models of constriction, imported when they are needed.
+
+    Raises:
+        ImportError: The package is not there.
+    """
     try:
         from constriction import stream
     except ImportError as error:

@@ -58,8 +58,10 @@ class SamplingModel(GenerativeModel):
             uint8 images (num_samples, H, W, C), or float32 vectors.
 
         Raises:
-            ValueError: An argument is out of its range.
+            ValueError: An argument is out of its range, or what is drawn from is
+                missing: see `check_generates`.
         """
+        self.check_generates()
         check_positive_integer("num_samples", num_samples)
         check_positive_integer("batch_size", batch_size)
         self.check_temperature(temperature)

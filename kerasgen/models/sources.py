@@ -46,6 +46,9 @@ class Source:
         """Whether no epoch can follow."""
         return False
 
+    def check_whole(self):
+        """Raises ValueError where the samples are too large to be read at once."""
+
 
 class DatasetSource(Source):
     """Batches of an `ArrayDataset`, ordered by its seed and the epoch.
@@ -68,6 +71,9 @@ class DatasetSource(Source):
             "seed": self.dataset.seed,
             "shuffle": self.dataset.shuffle,
         }
+
+    def check_whole(self):
+        self.dataset.check_whole()
 
     def peek(self, num_batches):
         return itertools.islice(self.batches(0, 0), num_batches)

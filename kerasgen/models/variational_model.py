@@ -54,7 +54,7 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
         """
         return map_compiled(self, "encode", self.encode_tensor, x, labels, value_range)
 
-    def draw_codes(self, x, seed=0, labels=None, value_range=None):
+    def draw_codes(self, x, seed=0, labels=None, value_range=None, *, first_row=0):
         check_given_labels(self, labels, len(x))
         word = seeds.seed_word(seeds.check_seed(seed))
         draw = self.compiled_function("draw_codes", self._draw_codes)
@@ -64,6 +64,7 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
             x,
             labels,
             value_range,
+            first_row=first_row,
         )[0]
 
     def _draw_codes(self, x, rows, seed, labels):

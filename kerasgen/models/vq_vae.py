@@ -6,19 +6,16 @@ from keras import ops
 
 from kerasgen import likelihoods, replicas
 from kerasgen.arguments import check_non_negative, check_positive_integer
-from kerasgen.datasets.levels import grey_values
 from kerasgen.layers import VectorQuantizer
-from kerasgen.models.autoregressive import AutoregressiveModel
+from kerasgen.models.code_sampling import CodeSamplingModel
 from kerasgen.models.encoder_checks import check_grid_coders
 from kerasgen.models.encoding_model import EncodingModel
-from kerasgen.models.sampling_model import SamplingModel
 from kerasgen.models.signatures import Signature, TensorInput
 from kerasgen.models.single_player import SinglePlayer
-from kerasgen.pixel_distributions import unit_to_levels
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
-class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
+class VQVAE(SinglePlayer, EncodingModel, CodeSamplingModel):
     """Encoder to a grid of vectors, each replaced by the nearest code, and decoder.
 
     `loss = reconstruction_nats + commitment`, the latter `commitment_weight` times the
@@ -97,7 +94,6 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         self.quantizer = quantizer
         self.num_codes = num_codes
         self.commitment_weight = commitment_weight
-        self.prior = None
         self.finish_init()
         if prior is not None:
             self.set_prior(prior)
@@ -116,10 +112,6 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
     def code_shape(self):
         """(rows, columns) of a sample's codes."""
         return tuple(self.encoder.outputs[0].shape[1:3])
-
-    @property
-    def sampled_classes(self):
-        return None if self.prior is None else self.prior.num_classes
 
     @property
     def training_terms(self):
@@ -186,14 +178,15 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
                 f"Expected codes in [0, {self.num_codes}). "
                 f"Received: values in [{codes.min()}, {codes.max()}]"
             )
-        decode = self.compiled_function("decode", self._decode_codes)
+        decode = self.compiled_function("decode", self.decode_codes_tensor)
         parts = [
             ops.convert_to_numpy(decode(codes[start : start + batch_size]))
             for start in range(0, len(codes), batch_size)
         ]
         return np.concatenate(parts)
 
-    def _decode_codes(self, codes):
+    def decode_codes_tensor(self, codes):
+        """Codes to samples in the data domain, tensors to tensors, for graphs."""
         return self.to_data_domain(self._decode(self.quantizer.lookup(codes)))
 
     def _decode(self, quantized):
@@ -203,89 +196,6 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         """Samples decoded from their codes, tensors to tensors."""
         vectors = self.encoder(x, training=False)
         return self._decode(self.quantizer(vectors, training=False))
-
-    # The prior.
-
-    def code_images(self, x, value_range=None):
-        """Codes as images, what a prior is trained on.
-
-        Args:
-            x: uint8 or float samples (B, ...), as in `fit`.
-            value_range: As in `fit`.
-
-        Returns:
-            uint8 (B, rows, columns, 1) on `num_codes` evenly spaced levels.
-
-        Raises:
-            ValueError: `num_codes` is 1, or above 256, the levels of uint8 images.
-        """
-        self._check_has_levels()
-        codes = self.encode(x, value_range=value_range)[..., None]
-        return grey_values(self.num_codes)[codes]
-
-    def _check_has_levels(self):
-        if not 2 <= self.num_codes <= 256:
-            raise ValueError(
-                "A prior draws codes as levels of uint8 images: expected num_codes in "
-                f"[2, 256]. Received: a VQVAE of num_codes={self.num_codes}"
-            )
-
-    def set_prior(self, prior):
-        """Hands in the model that draws codes; `generate`, presets and exports use it.
-
-        Args:
-            prior: `AutoregressiveModel` of images (rows, columns, 1) of `num_codes`
-                levels, trained on `code_images`.
-
-        Raises:
-            ValueError: It is of other images, or `num_codes` is 1 or above 256.
-        """
-        self._check_has_levels()
-        expected = (*self.code_shape, 1)
-        if (
-            not isinstance(prior, AutoregressiveModel)
-            or prior.data_shape != expected
-            or prior.distribution.num_levels != self.num_codes
-        ):
-            found = type(prior).__name__
-            if isinstance(prior, AutoregressiveModel):
-                levels = prior.distribution.num_levels
-                found = f"{found} of {prior.data_shape} with {levels} levels"
-            raise ValueError(
-                "`prior` is an autoregressive model, such as GatedPixelCNN, of images "
-                f"{expected} with num_levels={self.num_codes}. Received: {found}"
-            )
-        self.prior = prior
-        # What was compiled does not know the prior.
-        self._compiled_functions.clear()
-
-    def generate(self, num_samples, seed=None, labels=None, **arguments):
-        """Draws codes from the prior, and decodes them.
-
-        Args:
-            num_samples: As in `SamplingModel.generate`.
-            seed: As in `SamplingModel.generate`.
-            labels: Classes, where the prior takes them.
-            **arguments: As in `SamplingModel.generate`; the temperature is the prior's.
-
-        Returns:
-            uint8 (num_samples, H, W, C).
-
-        Raises:
-            ValueError: No prior was handed in, or an argument is out of its range.
-        """
-        if self.prior is None:
-            raise ValueError(
-                "A VQ-VAE draws codes from a prior: expected one to be handed in, "
-                "such as a GatedPixelCNN trained on `code_images(x)`, by "
-                "`set_prior(prior)`. Received: a model without one"
-            )
-        return super().generate(num_samples, seed, labels, **arguments)
-
-    def sample_tensor(self, noise, temperature, labels, use_ema):
-        images = self.prior.sample_tensor(noise, temperature, labels, use_ema)
-        levels = unit_to_levels(self.to_model_domain(images), self.num_codes)
-        return self._decode_codes(levels[..., 0])
 
     def export_signatures(self):
         """Decoding ("serve"), "encode", "reconstruct"; with a prior "generate"."""
@@ -300,7 +210,7 @@ class VQVAE(SinglePlayer, EncodingModel, SamplingModel):
         return {"serve": Signature(self._serve_codes, {"codes": codes}), **signatures}
 
     def _serve_codes(self, codes):
-        return {self.data_name: self._decode_codes(codes)}
+        return {self.data_name: self.decode_codes_tensor(codes)}
 
     def get_config(self):
         return {

@@ -12,7 +12,9 @@ import kerasgen
 from kerasgen.callbacks import (
     BestWeights,
     Checkpoint,
+    Evaluate,
     PlayerLearningRate,
+    ReconstructionGrid,
     SampleGrid,
 )
 from kerasgen.checkpoint import CheckpointFolder
@@ -114,6 +116,81 @@ def test_a_grid_of_vectors_is_refused_before_training(tmp_path):
     with pytest.raises(ValueError, match=r"Received: samples of shape \(4,\)"):
         vae.fit(IMAGES[:, :4, 0, 0] / 255.0, callbacks=[SampleGrid(tmp_path)])
     assert not (tmp_path / "samples").exists()
+
+
+# ReconstructionGrid, and models that have nothing to draw from.
+
+
+def test_reconstructions_are_below_what_they_are_of(vae, tmp_path):
+    fit(vae, ReconstructionGrid(tmp_path, IMAGES[:3], every=2), epochs=2)
+    (path,) = (tmp_path / "samples").iterdir()
+    assert path.name == "epoch-0002.png"
+    pairs = kerasgen.plot.pair_rows(IMAGES[:3], vae.reconstruct(IMAGES[:3]))
+    kerasgen.plot.save_image_grid(tmp_path / "expected.png", pairs, columns=3)
+    pictures = map(Image.open, (path, tmp_path / "expected.png"))
+    np.testing.assert_array_equal(*map(np.asarray, pictures))
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "message"),
+    [
+        (IMAGES[:4], None, "expected labels in .*labels=None"),
+        (IMAGES[:4], [0, 1, 2], r"shape \(4,\).*shape=\(3,\)"),
+        (IMAGES[:4], [0, 1, 2, 3], r"labels in \[0, 3\).*Received: 3"),
+        (IMAGES[:4, :4], [0, 1, 2, 0], r"8, 8, 1\).*shape=\(4, 4, 8, 1\)"),
+    ],
+)
+def test_what_does_not_fit_is_refused_before_training(
+    tmp_path, images, labels, message
+):
+    model = kerasgen.models.dense_vae(SHAPE, 2, hidden=(4,), num_classes=3, seed=1)
+    grid = ReconstructionGrid(tmp_path, images, labels=labels)
+    check_refusal(model, grid, message, np.arange(32) % 3)
+    assert not (tmp_path / "samples").exists()
+
+
+def test_labels_of_a_model_without_classes_are_refused(tmp_path):
+    model = kerasgen.models.dense_vae(SHAPE, 2, hidden=(4,), seed=1)
+    grid = ReconstructionGrid(tmp_path, IMAGES[:4], labels=[0, 1, 2, 0])
+    check_refusal(model, grid, "unconditional.*Received: labels")
+    gan = kerasgen.models.dcgan(SHAPE, latent_dim=2, filters=2, seed=1)
+    grid = ReconstructionGrid(tmp_path, IMAGES[:4])
+    check_refusal(gan, grid, "with `reconstruct`.*Received: GAN")
+    with pytest.raises(TypeError, match="uint8 images. Received: dtype=float64"):
+        ReconstructionGrid(tmp_path, IMAGES[:4] / 255.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: kerasgen.models.vq_vae(SHAPE, 4, 2, filters=2, num_blocks=1),
+            "set_prior.*Received: a model without one",
+        ),
+        (
+            lambda: kerasgen.models.dense_autoencoder(SHAPE, 2, hidden=(4,)),
+            "LatentGMM.*Received: generate of Autoencoder",
+        ),
+    ],
+)
+def test_models_with_nothing_to_draw_from_are_refused(tmp_path, make, message):
+    network = keras.Sequential([keras.Input(SHAPE), keras.layers.Flatten()])
+    features = kerasgen.metrics.FeatureExtractor(network)
+    for callback in (
+        SampleGrid(tmp_path, num_samples=2),
+        Evaluate(IMAGES, features, num=16),
+    ):
+        check_refusal(make(), callback, message)
+    assert not (tmp_path / "samples").exists()
+
+
+def check_refusal(model, callback, message, labels=None):
+    """`fit` refuses a callback before anything is trained."""
+    model.compile()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        model.fit(IMAGES, labels, callbacks=[callback], verbose=0)
+    assert_equal_weights(model, before)
 
 
 # PlayerLearningRate.

@@ -12,7 +12,7 @@ import pytest
 import kerasgen
 from kerasgen.models import CodecError, ImageCodec, conv_vae, vq_vae
 from kerasgen.models.code_tables import TOTAL, CodeTables
-from kerasgen.models.image_codec import CHECKSUM, HEADER
+from kerasgen.models.codec_bytes import CHECKSUM, HEADER
 
 pytestmark = pytest.mark.eager
 SHAPE = (8, 8, 1)
@@ -148,8 +148,33 @@ def test_made_up_codes_give_an_image_or_an_error(codec, digits):
 
 def test_images_of_another_codec_are_told(codec, digits):
     other = ImageCodec(codec.model, num_kinds=2, seed=0)
+    other.fit(digits[:50])
     with pytest.raises(CodecError, match="of this codec, tables"):
         other.decompress(codec.compress(digits[0]))
+
+
+def test_a_codec_that_was_never_fitted_says_so(codec, digits, tmp_path):
+    other = ImageCodec(codec.model, num_kinds=2, seed=0)
+    other.save_to_preset(tmp_path / "mine", name="mine")
+    for unfitted in (other, kerasgen.from_preset(tmp_path / "mine")):
+        for call in (
+            lambda m=unfitted: m.compress(digits[0]),
+            lambda m=unfitted: m.decompress(codec.compress(digits[0])),
+            lambda m=unfitted: m.evaluate(digits[:3]),
+        ):
+            with pytest.raises(ValueError, match=r"expected `fit.*without counts"):
+                call()
+
+
+def test_a_dataset_is_counted_batch_by_batch(codec, digits):
+    other = ImageCodec(codec.model, num_kinds=3, seed=0)
+    other.fit(kerasgen.datasets.ArrayDataset(digits, batch_size=50))
+    assert other.digest == codec.digest
+
+
+def test_a_codec_draws_no_images(codec):
+    with pytest.raises(ValueError, match="Received: generate of ImageCodec"):
+        codec.generate(2)
 
 
 def test_a_few_bytes_do_not_announce_gigabytes(codec):

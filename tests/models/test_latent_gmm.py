@@ -3,11 +3,14 @@
 import keras
 import numpy as np
 import pytest
+from scipy import sparse
 
 import kerasgen
+from kerasgen.datasets import InteractionDataset
 from kerasgen.models import (
     GaussianMixture,
     LatentGMM,
+    autorec,
     dcgan,
     dense_autoencoder,
     dense_vae,
@@ -81,6 +84,42 @@ def test_a_conditional_vae(digits):
     ).history
     nats = sampler.evaluate(*held_out)[0]
     assert history["val_log_likelihood_nats"][-1] == pytest.approx(nats)
+
+
+@pytest.mark.eager
+@pytest.mark.parametrize("num_rows", [60, 300])
+def test_codes_are_drawn_batch_by_batch_as_of_the_whole(digits, num_rows):
+    vae = dense_vae(SHAPE, latent_dim=2, hidden=(8,), seed=0)
+    x = digits.images[:num_rows]
+    batches = kerasgen.datasets.ArrayDataset(x, batch_size=50, shuffle=False)
+    mixtures = []
+    for data in (x, batches, iter([x[:7], x[7:]])):
+        sampler = make(vae, 2)
+        sampler.fit(data, verbose=0)
+        mixtures.append(sampler.mixture.mixture.components.means)
+    for means in mixtures[1:]:
+        np.testing.assert_allclose(means, mixtures[0], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.eager
+def test_a_sampler_of_interactions_is_never_dense():
+    """Two rows a batch; ten of these users would be 40 GB."""
+    num_items = 10**6
+    matrix = sparse.csr_array((np.ones(10), (range(10), range(10))), (10, num_items))
+    sizes = []
+
+    class Watched(InteractionDataset):
+        def get_batch(self, *arguments):
+            batch = super().get_batch(*arguments)
+            sizes.append(len(batch[0]))
+            return batch
+
+    model = autorec(num_items, latent_dim=1, seed=0)
+    sampler = make(model, 1)
+    sampler.fit(Watched(matrix, batch_size=2), epochs=1, verbose=0)
+    assert sizes == [2] * 5
+    with pytest.raises(ValueError, match="toarray.*10 users and 1000000 items"):
+        GaussianMixture((num_items,), 1, "diagonal").fit(InteractionDataset(matrix))
 
 
 def test_the_codes_of_a_vae_are_draws(digits):

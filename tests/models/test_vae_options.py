@@ -140,6 +140,16 @@ def test_labels(digits, builder):
         model.fit(x, verbose=0)
 
 
+@pytest.mark.eager
+def test_the_labels_of_a_prediction_may_not_be_missing(digits):
+    model = dense_vae(SHAPE, 2, hidden=(4,), num_classes=10)
+    x, labels = digits.images[:4], digits.labels[:4]
+    brought = model.predict([x, labels], verbose=0)
+    assert brought.shape == (4, *SHAPE)
+    with pytest.raises(ValueError, match=r"expected inputs \[x, labels\]. Received: "):
+        model.predict(x, verbose=0)
+
+
 def test_codes_are_drawn_from_the_posterior(digits):
     model = make()
     x = np.repeat(digits.images[:2], 2000, axis=0)

@@ -13,48 +13,46 @@ results/dimensionality_reduction.md.
 import statistics
 
 import keras
-from sklearn.decomposition import PCA
-from sklearn.neighbors import KNeighborsClassifier
 
-from kerasgen import EncoderTransformer, datasets, models
+from kerasgen import EncoderTransformer, datasets
 
+from ..applications import encoder_transformer_digits
 from .kept_runs import RESULTS, complete_runs
 
 PATH = RESULTS / "dimensionality_reduction.json"
 DIMENSIONS = (2, 8, 32)
 SEEDS = (0, 1, 2)
-NEIGHBOURS = 5
 # Name: training split, epochs.
 DATASETS = {"fashion_mnist": ("train[:20000]", 20), "digits": ("train", 200)}
-BUILDERS = {
-    "autoencoder": lambda *args, **kw: models.dense_autoencoder(
-        *args, likelihood="bernoulli", **kw
-    ),
-    "VAE": models.dense_vae,
-}
-METHODS = ("PCA", *BUILDERS)
+# Name: model of the recipe.
+MODELS = {"autoencoder": "autoencoder", "VAE": "vae"}
+METHODS = ("PCA", *MODELS)
 
 
 def run(dataset, method, dimension, seed):
     """Test accuracy of neighbours in codes of one size."""
     split, epochs = DATASETS[dataset]
     train, test = datasets.load(dataset, split), datasets.load(dataset, "test")
-    flat = [data.images.reshape(len(data.images), -1) / 255.0 for data in (train, test)]
+    p = {
+        **encoder_transformer_digits.PARAMETERS,
+        "latent_dim": dimension,
+        "seed": seed,
+    }
     if method == "pixels":
-        codes = flat
+        codes = encoder_transformer_digits.pixels(train, test)
     elif method == "PCA":
-        pca = PCA(dimension, random_state=seed).fit(flat[0])
-        codes = [pca.transform(x) for x in flat]
+        codes = encoder_transformer_digits.pca_codes(p, train, test)
     else:
         keras.utils.set_random_seed(seed)
-        model = BUILDERS[method](train.image_shape, dimension, seed=seed)
-        model.compile(keras.optimizers.Adam(1e-3))
+        model = encoder_transformer_digits.make_model(
+            {**p, "model": MODELS[method]}, train.image_shape
+        )
         encoder = EncoderTransformer(model).fit(
-            train.images, batch_size=128, epochs=epochs, verbose=0
+            train.images, batch_size=p["batch_size"], epochs=epochs, verbose=0
         )
         codes = [encoder.transform(data.images) for data in (train, test)]
-    classifier = KNeighborsClassifier(NEIGHBOURS).fit(codes[0], train.labels)
-    return {"accuracy": round(classifier.score(codes[1], test.labels), 4)}
+    accuracy = encoder_transformer_digits.neighbour_accuracy(p, codes, train, test)
+    return {"accuracy": accuracy}
 
 
 def main():

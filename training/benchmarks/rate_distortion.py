@@ -16,16 +16,16 @@ import io
 import keras
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_sample_images
 
-from kerasgen import models, plot
+from kerasgen import plot
 from kerasgen.metrics import psnr, ssim
 
+from ..applications import image_codec_photographs
+from ..photographs import whole_tiles
 from .kept_runs import RESULTS, complete_runs
 
 PATH = RESULTS / "rate_distortion.json"
-SIDE = 128
-STEPS, BATCH_SIZE = 2000, 8
+SIDE = image_codec_photographs.PARAMETERS["side"]
 # Name: num_halvings, num_codes.
 CODECS = {
     "VQ-VAE, 8 x 8, 64 codes": (3, 64),
@@ -36,50 +36,17 @@ CODECS = {
 QUALITIES = (1, 2, 5, 10, 20, 30, 50)
 
 
-def photographs():
-    """(training photograph, tiles of the other), uint8."""
-    china, flower = load_sample_images().images
-    rows, columns = (size // SIDE for size in flower.shape[:2])
-    tiles = flower[: rows * SIDE, : columns * SIDE]
-    tiles = tiles.reshape(rows, SIDE, columns, SIDE, 3).transpose(0, 2, 1, 3, 4)
-    return china, tiles.reshape(-1, SIDE, SIDE, 3)
-
-
-def random_tiles(photograph, num, seed):
-    """Tiles cut at random from a photograph at three sizes, some mirrored."""
-    rng = np.random.default_rng(seed)
-    height, width = photograph.shape[:2]
-    image = Image.fromarray(photograph)
-    sizes = [
-        np.asarray(image.resize((width // n, height // n), Image.Resampling.BOX))
-        for n in (1, 2, 3)
-    ]
-    tiles = []
-    for _ in range(num):
-        source = sizes[rng.integers(len(sizes))]
-        top, left = (rng.integers(size - SIDE + 1) for size in source.shape[:2])
-        tile = source[top : top + SIDE, left : left + SIDE]
-        tiles.append(tile[:, ::-1] if rng.uniform() < 0.5 else tile)
-    return np.stack(tiles)
-
-
 def make_codec(num_halvings, num_codes):
     """A trained `ImageCodec`."""
-    china, _ = photographs()
-    tiles = random_tiles(china, STEPS * BATCH_SIZE // 8, seed=0)
-    keras.utils.set_random_seed(0)
-    model = models.vq_vae(
-        (SIDE, SIDE, 3),
-        num_codes,
-        code_dim=16,
-        filters=64,
-        num_halvings=num_halvings,
-        seed=0,
-    )
-    schedule = keras.optimizers.schedules.CosineDecay(1e-3, STEPS, alpha=0.02)
-    model.compile(keras.optimizers.Adam(schedule))
-    model.fit(tiles, batch_size=BATCH_SIZE, epochs=8, verbose=0)
-    codec = models.ImageCodec(model, num_kinds=8, seed=0)
+    p = {
+        **image_codec_photographs.PARAMETERS,
+        "num_halvings": num_halvings,
+        "num_codes": num_codes,
+    }
+    tiles = image_codec_photographs.training_tiles(p)
+    keras.utils.set_random_seed(p["seed"])
+    codec = image_codec_photographs.make_codec(p)
+    codec.model.fit(tiles, batch_size=p["batch_size"], epochs=p["epochs"], verbose=0)
     codec.fit(tiles)
     return codec
 
@@ -96,9 +63,8 @@ def judge(tiles, brought, sizes):
 def run_codec(name):
     """Trains and judges one of `CODECS`; writes its tiles beside the originals."""
     codec = make_codec(*CODECS[name])
-    _, tiles = photographs()
-    files = [codec.compress(tile) for tile in tiles]
-    brought = np.stack([codec.decompress(file) for file in files])
+    tiles = whole_tiles(SIDE)
+    brought, sizes = image_codec_photographs.bring_back(codec, tiles)
     slug = name.lower().replace(", ", "_").replace(" ", "")
     plot.save_image_grid(
         RESULTS / f"rate_distortion_{slug}.png",
@@ -106,12 +72,12 @@ def run_codec(name):
         columns=5,
         scale=1,
     )
-    return judge(tiles, brought, [len(file) for file in files])
+    return judge(tiles, brought, sizes)
 
 
 def run_pillow(file_format, quality):
     """Judges one of Pillow's formats at one quality."""
-    _, tiles = photographs()
+    tiles = whole_tiles(SIDE)
     brought, sizes = [], []
     for tile in tiles:
         buffer = io.BytesIO()

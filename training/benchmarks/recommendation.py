@@ -16,72 +16,34 @@ import argparse
 import statistics
 
 import keras
-import numpy as np
-from sklearn.decomposition import TruncatedSVD
 
-from kerasgen import corruptions, datasets, models, recommendation
-
+from ..applications import autorec_interactions
 from .kept_runs import RESULTS, complete_runs
 
 PATH = RESULTS / "recommendation.json"
 SEEDS = (0, 1, 2)
-PLACES = 10
-FACTORS = (2, 4, 8, 12, 16, 32)
-METHODS = ("popularity", "truncated SVD", "AutoRec")
 
 
-def interactions(data, seed):
-    """(kept, held out), 1 where a user has met an item."""
-    if data == "movielens":
-        matrix = datasets.movielens()
-    else:
-        matrix = datasets.synthetic_interactions(4000, 300, 8, 25, seed)
-    return datasets.hold_out(matrix.sign(), seed=seed)
+def judge_autorec(p, kept, held_out):
+    """Scores of the trained model."""
+    keras.utils.set_random_seed(p["seed"])
+    model = autorec_interactions.make_model(p, kept.shape[1])
+    batches = autorec_interactions.make_batches(p, kept)
+    model.fit(batches, epochs=p["epochs"], verbose=0)
+    return autorec_interactions.judge_model(p, model, kept, held_out)
 
 
-def score(ranked, held_out):
-    """Means over the users."""
-    return {
-        name: round(float(np.nanmean(measure(ranked, held_out))), 4)
-        for name, measure in (
-            ("ndcg", recommendation.ndcg),
-            ("recall", recommendation.recall),
-        )
-    }
+METHODS = {
+    "popularity": autorec_interactions.judge_popularity,
+    "truncated SVD": autorec_interactions.judge_svd,
+    "AutoRec": judge_autorec,
+}
 
 
 def run(data, method, seed):
     """Scores of one method."""
-    kept, held_out = interactions(data, seed)
-    if method == "popularity":
-        counts = np.asarray(kept.sum(axis=0))
-        ranked = recommendation.rank_items(
-            lambda rows: np.tile(counts, (rows.shape[0], 1)), kept, PLACES
-        )
-        return score(ranked, held_out)
-    if method == "truncated SVD":
-        found = []
-        for factors in FACTORS:
-            svd = TruncatedSVD(factors, random_state=seed).fit(kept)
-            ranked = recommendation.rank_items(
-                lambda rows, svd=svd: svd.inverse_transform(svd.transform(rows)),
-                kept,
-                PLACES,
-            )
-            found.append({**score(ranked, held_out), "factors": factors})
-        return max(found, key=lambda scores: scores["ndcg"])
-    keras.utils.set_random_seed(seed)
-    model = models.autorec(
-        kept.shape[1],
-        latent_dim=12,
-        unobserved_weight=1.0,
-        corruption=corruptions.MaskingNoise(0.5),
-        seed=seed,
-    )
-    model.compile(keras.optimizers.AdamW(5e-3, weight_decay=0.05))
-    batches = datasets.InteractionDataset(kept, batch_size=64, seed=seed)
-    model.fit(batches, epochs=60, verbose=0)
-    return score(recommendation.recommend(model, kept, PLACES), held_out)
+    p = {**autorec_interactions.PARAMETERS, "dataset": data, "seed": seed}
+    return METHODS[method](p, *autorec_interactions.load(p))
 
 
 def main():
@@ -90,7 +52,7 @@ def main():
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--data", choices=("synthetic", "movielens"), default="synthetic"
+        "--data", choices=autorec_interactions.SOURCES, default="synthetic"
     )
     data = parser.parse_args().data
     tasks = {f"{data}/{m}/{s}": (data, m, s) for m in METHODS for s in SEEDS}
