@@ -4,6 +4,7 @@ import contextlib
 import warnings
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasgen import backend, distribution, seeds
@@ -168,6 +169,9 @@ class GenerativeModel(PlayerTraining):
             feeds = [feed] if validation_data is None else [feed, validation_data]
             self.after_fit.enter_context(reading(*feeds))
             self.feed = feed
+            # Where nothing may be skipped, the host has checked what it has read.
+            is_float = feed.first_step.dtype != np.uint8
+            self.check_data(is_float and max_skipped_steps > 0)
             backend.distribution.share_state(
                 [*self.variables, *self.optimizer.variables]
             )
