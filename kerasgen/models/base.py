@@ -9,9 +9,11 @@ from keras import ops
 
 from kerasgen import backend, distribution, seeds
 from kerasgen.arguments import check_integer, check_positive_integer
+from kerasgen.models.bounded_waits import BoundedWaits
+from kerasgen.models.epoch_order import EpochOrder
+from kerasgen.models.fault_monitor import FaultMonitor
 from kerasgen.models.feed import Feed, reading
 from kerasgen.models.inputs import DataSpec
-from kerasgen.models.monitor import FitMonitor
 from kerasgen.models.player_training import PlayerTraining
 from kerasgen.models.training_data import (
     make_batch,
@@ -175,13 +177,16 @@ class GenerativeModel(PlayerTraining):
             backend.distribution.share_state(
                 [*self.variables, *self.optimizer.variables]
             )
+            monitor = FaultMonitor(check_every, max_skipped_steps)
             own_callbacks = distribution.callbacks_of_this_process(callbacks or [])
             return super().fit(
                 feed,
                 epochs=epochs,
                 verbose=verbose if distribution.is_first_process() else 0,
                 callbacks=[
-                    FitMonitor(feed, check_every, max_skipped_steps),
+                    EpochOrder(feed),
+                    monitor,
+                    BoundedWaits(feed, monitor),
                     *own_callbacks,
                 ],
                 validation_data=validation_data,
