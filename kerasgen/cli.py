@@ -152,7 +152,7 @@ def train(
     timeout: Annotated[
         float,
         typer.Option(help="Seconds that processes of several devices wait in a step."),
-    ] = 25.0,
+    ] = 20.0,
     backend: Backend = None,
 ):
     """Train a recipe, or go on with an unfinished run in the same folder.

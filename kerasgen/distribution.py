@@ -35,7 +35,7 @@ class _Settings:
     watch = NoWatch()
 
 
-def data_parallel(num_devices=None, drop_rest=False, timeout=25.0):
+def data_parallel(num_devices=None, drop_rest=False, timeout=20.0):
     """Trains the models that are built from now on on many devices.
 
     Call it once, at the start of a script, before anything is computed or built. With
@@ -62,17 +62,20 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=25.0):
 
     Every process needs the same data in the same order. The first process alone writes
     files; callbacks of Keras that write some, such as CSVLogger, run only there, and
-    with them the progress bar.
+    with them the progress bar. Measures and scores (`callbacks.TrainingHealth`,
+    `callbacks.Evaluate`) are computed on each, so that all stop at the same epoch, and
+    warned of on the first.
 
     Where a process dies or hangs, all end with an exit code that is not 0, within a
-    minute by default; started again, the run goes on from its newest checkpoint. For
-    this the wait for others is bounded in `fit`: in steps, and at points where all
-    meet, such as the end of a file's writing. Outside of steps a process may take its
-    time (callbacks, scores), if the others do so, too. What may be compiled is not
-    bounded: the first two steps of `fit`, the last one of its first epoch, and its
-    first validation. So raise `timeout` where a later step may take longer, on a slow
-    disk or with batches of ever new sizes, or where the first process computes or
-    writes for longer while the others wait.
+    minute by default, of which torchrun takes 30 seconds to kill what hangs; started
+    again, the run goes on from its newest checkpoint. For this the wait for others is
+    bounded in `fit`: in steps, and at points where all meet, such as the end of a
+    file's writing. Outside of steps a process may take its time (callbacks, scores), if
+    the others do so, too. What may be compiled is not bounded: the first two steps of
+    `fit`, the last one of its first epoch, and its first validation. So raise `timeout`
+    where a later step may take longer, on a slow disk or with batches of ever new
+    sizes, or where the first process computes or writes for longer while the others
+    wait.
 
     Args:
         num_devices: Devices of this host, at least 1; None for all. On a CPU, JAX and

@@ -124,22 +124,33 @@ def minimize(objective, optimizer, variables, state, gate):
 class TrainStep:
     """Runs `train_batch` and `test_batch` under Keras's JAX trainer."""
 
-    def train_step(self, state, data):
-        groups = (
-            self.trainable_variables,
-            self.non_trainable_variables,
-            self.optimizer.variables,
-            self.metrics_variables,
-        )
-        return self._run_stateless(self.train_batch, groups, state, data)
+    # Not methods: those of one model are equal, and JAX would take what it has traced
+    # of a step that is compiled anew.
 
-    def test_step(self, state, data):
-        groups = (
-            self.trainable_variables,
-            self.non_trainable_variables,
-            self.metrics_variables,
-        )
-        return self._run_stateless(self.test_batch, groups, state, data)
+    @property
+    def train_step(self):
+        def step(state, data):
+            groups = (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.optimizer.variables,
+                self.metrics_variables,
+            )
+            return self._run_stateless(self.train_batch, groups, state, data)
+
+        return step
+
+    @property
+    def test_step(self):
+        def step(state, data):
+            groups = (
+                self.trainable_variables,
+                self.non_trainable_variables,
+                self.metrics_variables,
+            )
+            return self._run_stateless(self.test_batch, groups, state, data)
+
+        return step
 
     def _run_stateless(self, step, groups, state, data):
         mapping = [

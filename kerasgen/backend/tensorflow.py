@@ -21,12 +21,13 @@ def value_and_grad(loss_fn, variables):
         `((loss, aux), gradients)`; a variable that the loss does not reach has a
         gradient of zeros. Variables that `loss_fn` assigns keep their new values.
     """
+    values = distribution.watchable([v.value for v in variables])
     with tf.GradientTape(watch_accessed_variables=False) as tape:
-        tape.watch([v.value for v in variables])
+        tape.watch(values)
         loss, aux = loss_fn()
     gradients = tape.gradient(
         loss,
-        [v.value for v in variables],
+        values,
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     # The gradient of a look-up lists a row once for each use, and Keras's optimizers

@@ -118,6 +118,21 @@ def replica_index():
     return tf.distribute.get_replica_context().replica_id_in_sync_group
 
 
+def watchable(variables):
+    """What a gradient tape can watch: outside of a step, copies on this process.
+
+    Args:
+        variables: List of `tf.Variable`.
+
+    Returns:
+        List of `tf.Variable`, those that are read where this is called.
+    """
+    if not tf.distribute.in_cross_replica_context():
+        return variables
+    own = tf.distribute.get_strategy().experimental_local_results
+    return [own(variable)[0] for variable in variables]
+
+
 def average(structure):
     """Means over the replicas of a structure of tensors, in one message.
 

@@ -180,10 +180,10 @@ class TrainingHealth(keras.callbacks.Callback):
         plot.save_health(self.path / "health.png", self.history)
 
     def _report(self, epoch):
-        """Warns of faults that are new; forgets those that are gone."""
+        """Warns, once for all processes, of new faults; forgets those that are gone."""
         lasting = lasting_faults(self.history, self.patience)
         for finding in lasting:
-            if finding not in self.findings:
+            if finding not in self.findings and distribution.is_first_process():
                 where = "" if self.member is None else f" of member {self.member}"
                 warnings.warn(
                     f"Epoch {epoch}: {finding}{where}; {ADVICE[finding]}.",

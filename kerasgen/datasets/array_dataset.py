@@ -1,5 +1,7 @@
 """Batches of samples in an order that depends on the seed and the epoch only."""
 
+import copy
+
 import keras
 import numpy as np
 
@@ -82,8 +84,8 @@ class ArrayDataset(keras.utils.PyDataset):
         std=None,
     ):
         super().__init__()
-        self.images = self.check_samples(images)
-        self.labels = _check_labels(labels, len(self.images), num_classes)
+        images = self.check_samples(images)
+        labels = _check_labels(labels, len(images), num_classes)
         self.batch_size = check_positive_integer("batch_size", batch_size)
         self.seed = check_integer("seed", seed, 0, MAX_SEED)
         if class_names is not None and len(class_names) != num_classes:
@@ -101,6 +103,13 @@ class ArrayDataset(keras.utils.PyDataset):
         self.std = std
         self.augment = augment
         self._augmentation = None if augment is None else Augmentation(augment)
+        self._begin(images, labels)
+        first = self.images[np.arange(1)]
+        self.image_shape = self._augmented(first, 0, 0).shape[1:]
+
+    def _begin(self, images, labels):
+        """Takes checked samples, and starts at epoch 0."""
+        self.images, self.labels = images, labels
         self.epoch = 0
         self._last_batch_read = False
         self._epoch_order = (None, None)
@@ -109,8 +118,6 @@ class ArrayDataset(keras.utils.PyDataset):
                 f"Expected at least batch_size={self.batch_size} samples with "
                 f"drop_remainder=True. Received: {self.num_samples} samples"
             )
-        first = self.images[np.arange(1)]
-        self.image_shape = self._augmented(first, 0, 0).shape[1:]
 
     @property
     def num_samples(self):
@@ -229,31 +236,20 @@ class ArrayDataset(keras.utils.PyDataset):
             num_samples: Integer in [1, self.num_samples].
 
         Returns:
-            `ArrayDataset` at epoch 0.
+            Dataset of the same class, at epoch 0.
 
         Raises:
-            ValueError: If there are not so many samples.
+            ValueError: If there are not so many samples, or no batch of them.
 
         Example:
         >>> ArrayDataset(np.zeros((10, 2), "float32")).take(3).num_samples
         3
         """
         check_integer("num_samples", num_samples, 1, self.num_samples)
-        return ArrayDataset(
-            self.images[:num_samples],
-            labels=None if self.labels is None else self.labels[:num_samples],
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            augment=self.augment,
-            drop_remainder=self.drop_remainder,
-            name=self.name,
-            split=self.split,
-            num_classes=self.num_classes,
-            class_names=self.class_names,
-            centers=self.centers,
-            std=self.std,
-        )
+        taken = copy.copy(self)
+        labels = None if self.labels is None else self.labels[:num_samples]
+        taken._begin(self.images[:num_samples], labels)
+        return taken
 
     def check_whole(self):
         """Raises ValueError where the samples are too large to be read at once."""

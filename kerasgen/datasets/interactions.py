@@ -5,7 +5,6 @@ from scipy import sparse
 
 from kerasgen import seeds
 from kerasgen.arguments import (
-    check_integer,
     check_open_unit,
     check_positive,
     check_positive_integer,
@@ -46,19 +45,6 @@ class InteractionDataset(ArrayDataset):
         """The interactions: `scipy.sparse.csr_array`, float32."""
         return self.images.matrix
 
-    def take(self, num_samples):
-        """Returns a dataset of the first users, with the same settings.
-
-        Args:
-            num_samples: Integer in [1, self.num_samples].
-
-        Raises:
-            ValueError: There are not so many users.
-        """
-        check_integer("num_samples", num_samples, 1, self.num_samples)
-        part = self.matrix[:num_samples]
-        return InteractionDataset(part, self.batch_size, self.shuffle, self.seed)
-
     def check_samples(self, samples):
         return DenseRows(check_interactions(samples))
 
@@ -82,6 +68,9 @@ class DenseRows(Rows):
     def __init__(self, matrix):
         super().__init__(matrix.shape, matrix.dtype)
         self.matrix = matrix
+
+    def part(self, numbers):
+        return DenseRows(self.matrix[np.asarray(numbers)])
 
     def read(self, rows):
         return self.matrix[rows].toarray()

@@ -28,7 +28,7 @@ class Rows:
 
     def __getitem__(self, rows):
         if isinstance(rows, slice):
-            return RowsPart(self, range(len(self))[rows])
+            return self.part(range(len(self))[rows])
         rows = np.asarray(rows)
         numbers = np.where(rows < 0, rows + len(self), rows)
         if numbers.size and not 0 <= numbers.min() <= numbers.max() < len(self):
@@ -37,6 +37,17 @@ class Rows:
 
     def __array__(self, dtype=None, copy=None):
         return np.asarray(self.read(np.arange(len(self))), dtype)
+
+    def part(self, numbers):
+        """Some of the rows, of which nothing is read.
+
+        Args:
+            numbers: `range` of their numbers.
+
+        Returns:
+            `Rows`.
+        """
+        return RowsPart(self, numbers)
 
     def read(self, rows):
         """Reads samples into memory.

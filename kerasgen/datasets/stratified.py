@@ -32,14 +32,17 @@ class StratifiedDataset(ArrayDataset):
     """
 
     def __init__(self, images, labels, num_classes, **arguments):
-        counts = np.bincount(np.asarray(labels), minlength=num_classes)
-        if not counts.all():
-            raise ValueError(
-                f"Expected at least one sample of each of {num_classes} classes. "
-                f"Received: {counts.tolist()} samples of them"
-            )
-        self._rows_of = [np.flatnonzero(labels == c) for c in range(num_classes)]
         super().__init__(images, labels, num_classes=num_classes, **arguments)
+
+    def _begin(self, images, labels):
+        self._rows_of = [np.flatnonzero(labels == c) for c in range(self.num_classes)]
+        counts = [len(rows) for rows in self._rows_of]
+        if not all(counts):
+            raise ValueError(
+                f"Expected at least one sample of each of {self.num_classes} classes. "
+                f"Received: {counts} samples of them"
+            )
+        super()._begin(images, labels)
 
     def order(self, epoch):
         """Returns the samples of an epoch, in order.

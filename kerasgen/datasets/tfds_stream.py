@@ -1,9 +1,10 @@
 """Datasets of TFDS that are read batch by batch."""
 
+import copy
+
 import numpy as np
 from PIL import Image
 
-from kerasgen.arguments import check_integer
 from kerasgen.datasets.array_dataset import ArrayDataset
 from kerasgen.datasets.image_files import check_image_size, to_pixels
 from kerasgen.datasets.rows import Rows
@@ -18,13 +19,10 @@ def load_tfds(
     image_size=None,
     crop_to_aspect_ratio=True,
     split="train",
-    batch_size=64,
-    seed=0,
     shuffle=None,
-    augment=None,
     data_dir=None,
-    drop_remainder=False,
     url=None,
+    **options,
 ):
     """Reads images of a dataset of TensorFlow Datasets batch by batch.
 
@@ -42,21 +40,19 @@ def load_tfds(
         image_size: `(height, width)` in pixels, or an integer for both; `None` where
             all images have one size. As in `load_folder`.
         crop_to_aspect_ratio: As in `load_folder`.
-        split: Split or slice of one, as in `load`; any name that the dataset has.
-        batch_size: Samples per batch.
-        seed: Integer in [0, 2**32): seed of the order.
-        shuffle: Whether each epoch has an order of its own. `None`: where `split`
-            names "train".
-        augment: Layer or callable: see `kerasgen.datasets.Augmentation`.
+        split: As in `load`; any name that the dataset has.
+        shuffle: As in `load`.
         data_dir: TFDS's `data_dir`; `None` for its default, `~/tensorflow_datasets`.
-        drop_remainder: Whether to leave out a smaller last batch.
         url: Where TFDS downloads it from, which is then done on first use. `None`:
             nothing is downloaded.
+        **options: `batch_size`, `seed`, `augment` and `drop_remainder`, as in
+            `ArrayDataset`.
 
     Returns:
         `TFDSDataset` of uint8 images, with int32 labels where the dataset has classes.
 
     Raises:
+        TypeError: There is no such option.
         ValueError: The dataset holds no images, or images of several sizes while
             `image_size` is `None`; it is in another format; an argument is out of
             range.
@@ -88,13 +84,10 @@ def load_tfds(
     )
     return TFDSDataset(
         images,
-        batch_size=batch_size,
         shuffle="train" in names_in(split) if shuffle is None else shuffle,
-        seed=seed,
-        augment=augment,
-        drop_remainder=drop_remainder,
         name=name,
         split=split,
+        **options,
     )
 
 
@@ -190,16 +183,11 @@ class TFDSImages(Rows):
             return (np.stack(images),)
         return np.stack(images), np.array(labels, np.int32)
 
-    def first(self, num_samples):
-        """The first samples alone: `TFDSImages`."""
-        return TFDSImages(
-            self.features,
-            self.supervised_keys,
-            self.sources,
-            self.places[:num_samples],
-            self.image_size,
-            self.crop_to_aspect_ratio,
-        )
+    def part(self, numbers):
+        part = copy.copy(self)
+        part.places = self.places[np.asarray(numbers)]
+        part.shape = (len(numbers), *self.shape[1:])
+        return part
 
     def _decode(self, place):
         source, number = map(int, place)
@@ -225,6 +213,7 @@ class TFDSDataset(ArrayDataset):
     def __init__(self, images, **arguments):
         super().__init__(
             images,
+            labels=None,
             num_classes=images.num_classes,
             class_names=images.class_names,
             **arguments,
@@ -232,24 +221,3 @@ class TFDSDataset(ArrayDataset):
 
     def read(self, numbers):
         return self.images.read_examples(numbers)
-
-    def take(self, num_samples):
-        """Returns a dataset of the first samples, with the same settings.
-
-        Args:
-            num_samples: Integer in [1, self.num_samples].
-
-        Raises:
-            ValueError: There are not so many samples.
-        """
-        check_integer("num_samples", num_samples, 1, self.num_samples)
-        return TFDSDataset(
-            self.images.first(num_samples),
-            batch_size=self.batch_size,
-            shuffle=self.shuffle,
-            seed=self.seed,
-            augment=self.augment,
-            drop_remainder=self.drop_remainder,
-            name=self.name,
-            split=self.split,
-        )

@@ -54,6 +54,8 @@ class Feed(DataAdapter):
         self.shares_of = shares_of
         self.epoch = 0
         self.steps_served = 0
+        # Steps of the present epoch that were trained before it was resumed.
+        self.steps_before = 0
         self.ended_early = False
         self.is_exhausted = False
         # Steps of the present epoch; known with its last step at the latest.
@@ -81,7 +83,7 @@ class Feed(DataAdapter):
             return self.steps_per_epoch
         if self.source.num_batches is None:
             # Not None: Keras would take the first epoch for a measure of the others,
-            # and a resumed one is shorter. `FitMonitor` hides the 0 from callbacks.
+            # and a resumed one is shorter. `EpochOrder` hides the 0 from callbacks.
             return None if self.numbered else 0
         return -(-self.source.num_batches // self.batches_per_step)
 
@@ -169,7 +171,7 @@ class Feed(DataAdapter):
             raise
 
     def _unguarded_steps_from(self, start, skipped):
-        self.steps_served = start
+        self.steps_served = self.steps_before = start
         self.epoch_length = None
         limit = self.steps_per_epoch
         batches = self.source.batches(self.epoch, skipped * self.batches_per_step)

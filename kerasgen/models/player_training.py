@@ -34,6 +34,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         self.faults = FaultRecord((DATA, *self.training_terms, *gradients))
         names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
+        self.checks_data = False
         self._compiled_functions = {}
         for networks in self.players.values():
             for network in networks:
@@ -77,9 +78,19 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
     # The train step that the backends' adapters call.
 
+    def check_data(self, is_needed):
+        """Lets train steps look for NaN in their data, or not.
+
+        Args:
+            is_needed: bool; where it changes, the step is compiled anew.
+        """
+        if self.checks_data != is_needed:
+            self.checks_data = is_needed
+            self.train_function = None
+
     def train_batch(self, data):
         batch = self._unpack(data)
-        if keras.backend.standardize_dtype(data[0].dtype) != "uint8":
+        if self.checks_data:
             is_finite = ops.all(ops.isfinite(batch.x))
             batch = batch._replace(fault=ops.where(is_finite, 0.0, float("nan")))
         step = self.training_steps.value

@@ -6,15 +6,16 @@ of functions here. Each process writes OUT-0.npz, OUT-1.npz, ...; tests call the
 on one device in their own process.
 """
 
-import os
 import sys
 from pathlib import Path
 
 import engine_cases as cases
+import engine_material as material
 import engine_worker
 import keras
 import numpy as np
 from keras import ops
+from scored_training import files_written_to, score
 
 import kerasgen
 from kerasgen import backend, distribution
@@ -23,7 +24,7 @@ from kerasgen.callbacks import BestWeights, Checkpoint, SampleGrid
 EPOCHS = 2
 
 
-class MeanGradient(cases.GivenGradients):
+class MeanGradient(material.GivenGradients):
     """The mean of x is its gradient."""
 
     def training_step(self, batch, noise):
@@ -31,7 +32,7 @@ class MeanGradient(cases.GivenGradients):
         self.update("linear", loss, batch)
 
 
-class SpoiledGradient(cases.GivenGradients):
+class SpoiledGradient(material.GivenGradients):
     """Its gradient is NaN in the second step, for row 5 alone; its loss is finite."""
 
     def training_step(self, batch, noise):
@@ -63,7 +64,7 @@ def _put(results, name, values):
 
 def _compiled(name):
     model = cases.CASES[name]()
-    cases.set_weights(model)
+    material.set_weights(model)
     rate = cases.LEARNING_RATES[name]
     momenta = {p: keras.optimizers.SGD(rate, momentum=0.9) for p in model.players}
     model.compile_players(momenta)
@@ -75,11 +76,11 @@ def rest(results, folder):
     for name, num in (("dense_vae", 21), ("comparing_gan", 38)):
         model = _compiled(name)
         history = model.fit(
-            cases.images(num), batch_size=8, shuffle=False, verbose=0, epochs=EPOCHS
+            material.images(num), batch_size=8, shuffle=False, verbose=0, epochs=EPOCHS
         )
         _put(results, f"rest/{name}/logs", history.history)
         terms = model.evaluate(
-            cases.images(21), batch_size=8, verbose=0, return_dict=True
+            material.images(21), batch_size=8, verbose=0, return_dict=True
         )
         _put(results, f"rest/{name}/val_logs", terms)
         _put(results, f"rest/{name}/state", state_of(model))
@@ -89,7 +90,7 @@ def drop_rest(results, folder):
     """The last step is left out, where two devices would not have equal parts."""
     distribution.data_parallel(None, drop_rest=True)
     model = _compiled("dense_vae")
-    model.fit(cases.images(21), batch_size=8, shuffle=False, verbose=0)
+    model.fit(material.images(21), batch_size=8, shuffle=False, verbose=0)
     distribution.data_parallel(None, drop_rest=False)
     _put(results, "drop_rest", state_of(model))
 
@@ -97,19 +98,19 @@ def drop_rest(results, folder):
 def without_rest(results, folder):
     """What `drop_rest` should give."""
     model = _compiled("dense_vae")
-    model.fit(cases.images(21)[:20], batch_size=8, shuffle=False, verbose=0)
+    model.fit(material.images(21)[:20], batch_size=8, shuffle=False, verbose=0)
     _put(results, "drop_rest", state_of(model))
 
 
 def refuse(results, folder):
     """Batches that two devices cannot share, before anything is compiled."""
     model = _compiled("dense_vae")
-    batches = iter([cases.images(7)])
+    batches = iter([material.images(7)])
     attempts = {
-        "fit": lambda: model.fit(cases.images(14), batch_size=7, verbose=0),
+        "fit": lambda: model.fit(material.images(14), batch_size=7, verbose=0),
         "stream": lambda: model.fit(batches, verbose=0),
-        "evaluate": lambda: model.evaluate(cases.images(14), batch_size=7),
-        "train_on_batch": lambda: model.train_on_batch(cases.images(7)),
+        "evaluate": lambda: model.evaluate(material.images(14), batch_size=7),
+        "train_on_batch": lambda: model.train_on_batch(material.images(7)),
     }
     for name, attempt in attempts.items():
         try:
@@ -165,7 +166,7 @@ def scale(results, folder):
 def one_batch(results, folder):
     """`train_on_batch` and `test_on_batch`."""
     model = _compiled("dense_vae")
-    x = cases.images(8)
+    x = material.images(8)
     _put(results, "one_batch/logs", model.train_on_batch(x, return_dict=True))
     _put(results, "one_batch/val_logs", model.test_on_batch(x, return_dict=True))
     _put(results, "one_batch/state", state_of(model))
@@ -174,7 +175,7 @@ def one_batch(results, folder):
 def _fit_saved(folder, *callbacks):
     model = _compiled("dense_vae")
     model.fit(
-        cases.images(32),
+        material.images(32),
         batch_size=8,
         epochs=EPOCHS,
         shuffle=True,
@@ -206,18 +207,11 @@ def load(results, folder):
 
 def write(results, folder):
     """All that writes files in `fit`, and what of it this process wrote."""
-    written, folder = set(), folder / "written"
-
-    def watch(event, arguments):
-        if event == "open" and isinstance(arguments[0], str | Path):
-            path, _, flags = arguments
-            if flags & (os.O_WRONLY | os.O_RDWR) and str(path).startswith(str(folder)):
-                written.add(str(path))
-
+    folder = folder / "written"
     distribution.on_first_process(lambda: folder.mkdir())
-    sys.addaudithook(watch)
+    written = files_written_to(folder)
     _compiled("dense_vae").fit(
-        cases.images(16),
+        material.images(16),
         batch_size=8,
         epochs=EPOCHS,
         verbose=0,
@@ -235,7 +229,7 @@ ACTIONS = {
     action.__name__: action
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
-        *(interrupt, resume, load, write),
+        *(interrupt, resume, load, write, score),
     )
 }
 

@@ -7,6 +7,7 @@ Usage: KERAS_BACKEND=jax python engine_worker.py OUT.npz JIT NAME..., where JIT 
 import sys
 
 import engine_cases as cases
+import engine_material as material
 import keras
 import numpy as np
 
@@ -45,8 +46,10 @@ class Snapshots(keras.callbacks.Callback):
 
 def train(name, model, learning_rate, jit_compile, results):
     """Ten SGD steps under `fit`, and samples of the same latents before and after."""
-    cases.set_weights(model)
-    data = cases.images(cases.STEPS * model.batches_per_step * cases.BATCH_SIZE)
+    material.set_weights(model)
+    data = material.images(
+        material.STEPS * model.batches_per_step * material.BATCH_SIZE
+    )
     case = cases.MUTANTS.get(name, (name,))[0]
     has_images = case not in cases.WITHOUT_IMAGES
 
@@ -57,7 +60,9 @@ def train(name, model, learning_rate, jit_compile, results):
 
     if has_images:
         results[f"{name}/images/start"] = draw()
-    optimizers = {player: cases.RecordingSGD(learning_rate) for player in model.players}
+    optimizers = {
+        player: material.RecordingSGD(learning_rate) for player in model.players
+    }
     model.compile_players(optimizers, jit_compile=jit_compile)
     labels = None
     if model.num_classes is not None:
@@ -65,7 +70,7 @@ def train(name, model, learning_rate, jit_compile, results):
     history = model.fit(
         data,
         labels,
-        batch_size=cases.BATCH_SIZE,
+        batch_size=material.BATCH_SIZE,
         shuffle=False,
         verbose=0,
         callbacks=[Snapshots(name, results)],
@@ -87,7 +92,7 @@ def apply_given_gradients(name, optimizer, jit_compile, results):
     gradients[:, :5] = 0.0
     gradients = gradients.astype("float32")
     start = rng.standard_normal((60, 1)).astype("float32")
-    model = cases.GivenGradients(60, seed=0)
+    model = material.GivenGradients(60, seed=0)
     model.linear.set_weights([start])
     model.compile_players({"linear": optimizer}, jit_compile=jit_compile)
     model.fit(gradients, batch_size=1, shuffle=False, verbose=0)
@@ -97,7 +102,7 @@ def apply_given_gradients(name, optimizer, jit_compile, results):
 
 def draw_noise(results):
     """Noise of many rows, and of a step and stream as a model asks for it."""
-    noise = random.Noise(cases.SEED, 4, np.arange(500, dtype="int32"))
+    noise = random.Noise(material.SEED, 4, np.arange(500, dtype="int32"))
     results["noise/uniform"] = keras.ops.convert_to_numpy(noise.uniform("a", (7,), 2))
     results["noise/normal"] = keras.ops.convert_to_numpy(noise.normal("latent", (9,)))
 

@@ -24,6 +24,8 @@ CASES = {
     "jax": ("dense_vae",),
     "tensorflow": ("dense_vae",),
 }[BACKEND]
+# Elsewhere the measures are compiled operation by operation.
+SCORE = ("score",) if BACKEND == "torch" else ()
 SLOW_CASES = ("comparing_gan", "dcgan", "wgan_gp", "sngan", "gated_pixel_cnn")
 SLOW_CASES += ("options_gan", "mode_ensemble", "vq_vae")
 
@@ -79,9 +81,10 @@ def runs(tmp_path_factory):
         (*CASES, "rest", "without_rest", "skip", "scale", "one_batch", "interrupt"),
         folder,
     )
+    one |= distributed_worker.act(SCORE, folder / "one")
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
-    names = (*CASES, *ACTIONS, "load", "interrupt", "resume", "write")
+    names = (*CASES, *ACTIONS, *SCORE, "load", "interrupt", "resume", "write")
     return folder, one, run_devices(2, folder / "two", folder, names)
 
 
@@ -98,7 +101,7 @@ def part(results, prefix):
 
 
 @pytest.mark.parametrize(
-    "name", (*CASES, "rest", "drop_rest", "skip", "scale", "one_batch")
+    "name", (*CASES, *SCORE, "rest", "drop_rest", "skip", "scale", "one_batch")
 )
 def test_two_devices_train_as_one(runs, name):
     _, one, processes = runs
@@ -153,6 +156,36 @@ def test_only_the_first_process_writes(runs):
     with open(folder / "written" / "log.csv", newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
     assert len([*(folder / "written" / "samples").iterdir()]) == 2
+
+
+def assert_one_reports(processes):
+    first, *others = processes
+    # health.json and health.png, and a state and a manifest each time of the best.
+    assert first["scored/warnings"] == 1 and first["scored/files"] >= 4
+    for other in others:
+        assert other["scored/warnings"] == other["scored/files"] == 0
+
+
+@pytest.mark.skipif(not SCORE, reason="a slow test does it")
+def test_only_the_first_process_reports_measures_and_scores(runs):
+    assert len(runs[2]) == 2
+    assert_one_reports(runs[2])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(bool(SCORE), reason="a quick test does it")
+@pytest.mark.parametrize("kind", ["devices", "hosts"])
+def test_callbacks_measure_and_score_as_on_one_device(kind, tmp_path):
+    one = distributed_worker.act(("score",), tmp_path / "one")
+    if kind == "devices":
+        found = run_devices(2, tmp_path / "two", tmp_path, ("score",))
+    else:
+        found = run_hosts(tmp_path / "two", tmp_path, ("score",))
+        assert len(found) == 2
+    for process in found:
+        assert process["devices"] == 2
+        compare(part(one, "score"), part(process, "score"))
+    assert_one_reports(found)
 
 
 def test_a_run_of_one_device_goes_on_with_two(runs, whole_run):

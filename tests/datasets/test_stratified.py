@@ -46,7 +46,15 @@ def test_without_shuffling_the_order_is_that_of_the_data():
     )
 
 
+def test_classes_take_turns_in_a_part_of_the_data():
+    part = make(seed=1).take(16)
+    np.testing.assert_array_equal(LABELS[part.order(0)], np.arange(16) % 3)
+    assert part.order(0).max() < 16 == part.num_samples
+
+
 def test_a_class_without_samples_is_refused():
+    with pytest.raises(ValueError, match="each of 3 classes.*0"):
+        make().take(12)
     with pytest.raises(ValueError, match="each of 4 classes.*0"):
         StratifiedDataset(np.zeros((21, 1), "float32"), LABELS, 4)
 

@@ -120,7 +120,17 @@ def test_a_part_of_a_batch_is_read_alone(data_dir, monkeypatch):
     assert sorted(read) == sorted(stream.order(1)[32:48][4:8])
     for a, b in zip(part, whole, strict=True):
         np.testing.assert_array_equal(a, b[4:8])
-    assert stream.take(20).num_samples == 20 and stream.take(20).batch_size == 16
+    taken = stream.take(20)
+    assert taken.num_samples == 20 and taken.batch_size == 16
+    np.testing.assert_array_equal(
+        taken.read(np.arange(3))[1], stream.read([0, 1, 2])[1]
+    )
+
+
+def test_options_that_there_are_not_are_refused(data_dir):
+    for name in ("labels", "class_names", "batchsize"):
+        with pytest.raises(TypeError, match=name):
+            load_tfds("mnist", data_dir=data_dir, **{name: 4})
 
 
 def test_mocked_datasets_stream(mocked, tmp_path):

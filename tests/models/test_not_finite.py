@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+import kerasgen
 from kerasgen import backend
 from kerasgen.callbacks import BestWeights, Checkpoint
 from kerasgen.checkpoint import CheckpointFolder
@@ -175,6 +176,25 @@ def test_arrays_with_nan_are_refused_unless_steps_may_be_skipped(gan):
     options = {"batch_size": 8, "shuffle": False, "verbose": 0}
     history = gan.fit(x, max_skipped_steps=1, **options).history
     assert history["skipped_steps"] == [1]
+
+
+def test_steps_look_for_nan_in_floats_where_a_step_may_be_skipped(monkeypatch):
+    looks, vae = [], kerasgen.models.dense_vae((4,), 2, (3,), "gaussian", seed=0)
+    train = type(vae).training_step
+
+    def training_step(self, batch, noise):
+        looks.append(batch.fault is not None)
+        train(self, batch, noise)
+
+    monkeypatch.setattr(type(vae), "training_step", training_step)
+    vae.compile("sgd")
+    x = np.ones((8, 4), "float32")
+    for may_be_skipped in (0, 1, 0):
+        vae.fit(x, batch_size=8, verbose=0, max_skipped_steps=may_be_skipped)
+        assert looks[-1] == bool(may_be_skipped)
+    gan = make_gan()
+    gan.fit(IMAGES, batch_size=8, verbose=0, max_skipped_steps=1)
+    assert not gan.checks_data
 
 
 @pytest.mark.eager

@@ -9,9 +9,10 @@ SIGSTOP, given a disk of 1 MB that is full, or a read-only one. A case that hold
 been checked to its last promise: the run that was ended goes on when it is started
 again, and its weights, optimizer slots, averages and logs equal, bit for bit, those of
 a run that nothing befell. Two processes that train together are started by torchrun on
-PyTorch, and as two hosts of one cluster on JAX and TensorFlow; a process that hangs is
-given 8 seconds. Rows are kept in results/faults.json, so that a table that was stopped
-goes on where it was; the table lands in results/faults.md.
+PyTorch, and as two hosts of one cluster on JAX and TensorFlow; where one of them is
+lost, the others wait as long as `data_parallel` lets them by default. Rows are kept in
+results/faults.json, so that a table that was stopped goes on where it was; the table
+lands in results/faults.md.
 """
 
 import argparse

@@ -1,0 +1,45 @@
+"""Stops `fit` where a value of training is not finite."""
+
+import keras
+
+
+class FaultMonitor(keras.callbacks.Callback):
+    """Looks at the model's fault flag, and logs how many steps were skipped.
+
+    Args:
+        check_every: Batches between two looks. The update itself is masked at once;
+            a look costs a synchronisation.
+        max_skipped_steps: Steps of the run that may be skipped.
+
+    Attributes:
+        num_seen: Batches of the epoch that were trained before the last look.
+    """
+
+    def __init__(self, check_every, max_skipped_steps):
+        super().__init__()
+        self.check_every = check_every
+        self.max_skipped_steps = max_skipped_steps
+        self.num_seen = 0
+
+    def on_train_begin(self, logs=None):
+        # A fit that failed may be tried again, with a lower learning rate.
+        self.model.faults.clear()
+        self._is_first_epoch = True
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.num_seen = 0
+        if self._is_first_epoch:
+            # By now a checkpoint has brought the number of the run that it is of.
+            self.model.faults.allow(self.max_skipped_steps)
+        self._is_first_epoch = False
+
+    def on_train_batch_end(self, batch, logs=None):
+        # With `steps_per_execution` the numbers of batches have gaps.
+        if batch + 1 - self.num_seen >= self.check_every:
+            self.num_seen = batch + 1
+            self.model.raise_if_not_finite()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.raise_if_not_finite()
+        if self.max_skipped_steps:
+            logs["skipped_steps"] = self.model.skipped_steps

@@ -1,0 +1,74 @@
+"""What `fit` bounds of its waits for other processes."""
+
+import numpy as np
+import pytest
+
+from kerasgen import distribution, models
+
+STEP, LOGS, VALIDATION = (
+    "a training step",
+    "the logs of an epoch",
+    "a step of validation",
+)
+
+
+class Record:
+    """A watch that only notes what it is told."""
+
+    def __init__(self):
+        self.noted = []
+
+    def begin(self, what):
+        self.noted.append(what)
+
+    def end(self):
+        # The end of what was ended before says nothing new.
+        if self.noted and self.noted[-1] != "end":
+            self.noted.append("end")
+
+    def let_others_end(self):
+        self.noted.append("let others end")
+
+    def stop(self):
+        self.noted.append("stop")
+
+
+@pytest.fixture
+def noted(monkeypatch):
+    record = Record()
+    monkeypatch.setattr(distribution, "watch", lambda: record)
+    return record.noted
+
+
+def fit(**options):
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
+    vae.compile("sgd")
+    vae.fit(np.ones((20, 4), "float32"), batch_size=4, epochs=2, verbose=0, **options)
+
+
+def test_steps_are_bounded_that_cannot_be_compiled(noted):
+    """Five steps an epoch: of the first not the first two and the last.
+
+    Of three of validation not the first, nor any after the first epoch.
+    """
+    fit(validation_data=np.ones((12, 4), "float32"))
+    first = [STEP, "end"] * 2
+    second = [STEP, "end"] * 5 + [LOGS, "end", VALIDATION, VALIDATION, "end"]
+    assert noted == [*first, *second, "let others end", "stop"]
+
+
+def test_a_step_ends_where_it_is_looked_at(noted):
+    fit(check_every=2)
+    first = [STEP, STEP, "end"]
+    second = [STEP, STEP, "end"] * 2 + [STEP, LOGS, "end"]
+    assert noted == [*first, *second, "let others end", "stop"]
+
+
+def test_a_fault_ends_the_watch(noted):
+    x = np.ones((20, 4), "float32")
+    x[9] = np.nan
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
+    vae.compile("sgd")
+    with pytest.raises(ValueError, match="Received: NaN"):
+        vae.fit((x[i : i + 4] for i in range(0, 20, 4)), verbose=0)
+    assert noted[-1] == "stop"
