@@ -149,6 +149,8 @@ def _facts(card):
     yield "backend", f"{backend}, Keras {versions['keras']}"
     yield "hardware", card["hardware"]
     yield "training time", f"{card['training_seconds']} s"
+    if "prior_seconds" in card:
+        yield "training time of the prior", f"{card['prior_seconds']} s"
     yield "commit", card.get("commit")
 
 

@@ -10,7 +10,6 @@ four.
 
 import json
 import tempfile
-import time
 from pathlib import Path
 
 import keras
@@ -19,6 +18,7 @@ from kerasgen import distribution
 from kerasgen.files import check_folder_path, read_json, write_atomically
 from kerasgen.presets import save_to_preset
 
+from .clock import Clock
 from .metrics_log import MetricsLog
 from .provenance import describe_environment, training_command
 from .recipe import load_recipe, resolve_parameters
@@ -28,7 +28,6 @@ RECIPE_SCHEMA = {
     "required": ["recipe", "parameters"],
     "properties": {"recipe": {"type": "string"}, "parameters": {"type": "object"}},
 }
-SECONDS_SCHEMA = {"type": "number", "minimum": 0}
 
 
 def train(name, folder, overrides=(), quick=False, verbose="auto"):
@@ -61,7 +60,7 @@ def train(name, folder, overrides=(), quick=False, verbose="auto"):
             f"Expected one device for {name}, whose training does not share batches. "
             f"Received: {distribution.num_devices()} devices"
         )
-    clock = _Clock(folder / "seconds.json")
+    clock = Clock(folder / "seconds.json")
     # Now: a checkout may change while a model trains.
     environment = describe_environment()
     distribution.on_first_process(lambda: _begin(folder, resolved))
@@ -110,22 +109,3 @@ def _check_folder(folder, resolved):
                 "Expected a new run folder, or one of this recipe with equal values. "
                 f"Received: {folder} with {json.dumps(found)}"
             )
-
-
-class _Clock(keras.callbacks.Callback):
-    """Seconds of training, summed over interrupted runs."""
-
-    def __init__(self, file):
-        super().__init__()
-        self.file = file
-        self.seconds = 0.0
-        if file.is_file():
-            self.seconds = read_json(file, SECONDS_SCHEMA)
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._start = time.monotonic()
-
-    def on_epoch_end(self, epoch, logs=None):
-        self.seconds += time.monotonic() - self._start
-        seconds = json.dumps(self.seconds).encode()
-        distribution.on_first_process(lambda: write_atomically(self.file, seconds))

@@ -41,6 +41,7 @@ def build(p):
     run.caption = (
         "Noisy test images, each row above what the model makes of it, not selected"
     )
+    run.card["usage"] = "images = model.denoise(x)  # uint8, as x"
     run.seen = autoencoders.noisy(run.model, run.shown)
     return run
 

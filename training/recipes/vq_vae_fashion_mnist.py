@@ -17,6 +17,7 @@ from kerasgen.callbacks import BestWeights, Checkpoint
 
 from .. import autoencoders
 from ..class_scores import judge_classes
+from ..clock import Clock
 from ..extractor import load_extractor
 from ..runs import samples_caption, save_samples
 from ..scoring import SampleScores
@@ -89,16 +90,21 @@ class TwoStageRun(autoencoders.ReconstructionRun):
         )
         prior.compile(keras.optimizers.Adam(schedule))
         best = BestWeights(folder / "prior", "val_bits_per_dim")
+        clock = Clock(folder / "prior" / "seconds.json")
         prior.fit(
             *train,
             batch_size=p["batch_size"],
             epochs=p["prior_epochs"],
             verbose=verbose,
             validation_data=held_out,
-            callbacks=[best, Checkpoint(folder / "prior")],
+            callbacks=[clock, best, Checkpoint(folder / "prior")],
         )
         self.model.set_prior(prior)
-        return {**outcome, "prior_best_epoch": best.best["epoch"]}
+        return {
+            **outcome,
+            "prior_best_epoch": best.best["epoch"],
+            "prior_seconds": round(clock.seconds),
+        }
 
 
 def build(p):
