@@ -1,7 +1,7 @@
 """One of two processes that train together, and what befalls the second of them.
 
-Usage: python fault_worker.py FOLDER EVENT TIMEOUT, where EVENT is "none" or one of the
-methods of `Event`. It happens once in a folder, in the seventh step.
+Usage: python fault_worker.py FOLDER EVENT, where EVENT is "none" or one of the methods
+of `Event`. It happens once in a folder, in the seventh step.
 """
 
 import os
@@ -54,10 +54,10 @@ class Event(keras.callbacks.Callback):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main(folder, event, timeout):
+def main(folder, event):
     folder = Path(folder)
     script.reuse_compiled_steps(folder.parent / "compiled")
-    distribution.data_parallel(timeout=float(timeout))
+    distribution.data_parallel()
     process = 0 if distribution.is_first_process() else 1
     pids = folder / "pids"
     pids.mkdir(parents=True, exist_ok=True)

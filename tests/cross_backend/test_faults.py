@@ -18,11 +18,8 @@ from kerasgen import distribution
 from kerasgen.checkpoint import CheckpointFolder
 
 WORKER = Path(__file__).with_name("fault_worker.py")
-# What users have who set none: the promise of 60 s is for it.
-DEFAULT_TIMEOUT = (
-    inspect.signature(distribution.data_parallel).parameters["timeout"].default
-)
-SHORT_TIMEOUT = 8
+# That users have who set none: the promise of 60 s is for it.
+TIMEOUT = inspect.signature(distribution.data_parallel).parameters["timeout"].default
 MOST_SECONDS = 60
 TRIALS = int(os.environ.get("KERASGEN_FAULT_TRIALS", 10))
 # Programs that start, compile and wait: a minute or two each.
@@ -32,12 +29,12 @@ pytestmark = pytest.mark.slow
 class Group:
     """Two workers in a folder; on PyTorch, and the process that has started them."""
 
-    def __init__(self, folder, event="none", timeout=SHORT_TIMEOUT):
+    def __init__(self, folder, event="none"):
         shutil.rmtree(folder / "pids", ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.log = folder / "output.txt"
-        arguments = (WORKER, folder, event, timeout)
+        arguments = (WORKER, folder, event)
         with open(self.log, "w") as output:
             self.processes = [
                 start(command, arguments, output, **more) for command, more in group()
@@ -136,12 +133,12 @@ def test_one_that_is_lost_ends_all_and_a_restart_resumes(
     event, reference, tmp_path, record_property
 ):
     folder = tmp_path / "run"
-    with Group(folder, event, DEFAULT_TIMEOUT) as group:
+    with Group(folder, event) as group:
         group.wait_for(lambda: (folder / "happened").exists())
         begin = time.monotonic()
         if event == "freeze" and BACKEND != "torch":
             # No program ends what the system has stopped; once it goes on, it ends.
-            time.sleep(DEFAULT_TIMEOUT + 20)
+            time.sleep(TIMEOUT + 20)
             assert sum(map(is_alive, group.pids())) == 1, group.output()
             os.kill(group.pids()[1], signal.SIGCONT)
         codes = group.wait(MOST_SECONDS)
