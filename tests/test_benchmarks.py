@@ -129,6 +129,13 @@ def test_most_shirts_have_sleeves_after_an_edit():
     sleeves = [runs[f"{method}/sleeves"] for method in ("autoencoder", "VAE")]
     assert all(shares["0"] < 0.3 for shares in sleeves)
     assert max(max(shares.values()) for shares in sleeves) >= 0.7
+    readme = " ".join((ROOT / "README.md").read_text().split())
+    once, twice = (
+        "{:.0%} and {:.0%}".format(*(shares[strength] for shares in sleeves))
+        for strength in ("1.0", "2.0")
+    )
+    assert f"pullovers or coats of {once}" in readme
+    assert f"of {twice} at twice the strength" in readme
 
 
 def test_a_vae_trains_faster_than_pythae_s_to_a_bound_no_worse():
