@@ -35,7 +35,6 @@ UNMEASURED = {
     "likelihood_bounds",
     "rate_distortion",
     "step_time",
-    "vae_vs_pythae",
 }
 
 

@@ -157,9 +157,11 @@ def autorec(
 ):
     """AutoRec: a user's ratings brought back from a sigmoid code, the gaps filled.
 
-    Trained on rows of a `kerasgen.datasets.InteractionDataset`, it scores items by
-    their reconstruction (`kerasgen.recommendation.recommend`). The paper's weight
-    decay is the optimizer's: `keras.optimizers.AdamW`.
+    Trained on rows of a `kerasgen.datasets.InteractionDataset`, which takes no negative
+    values, it scores items by their reconstruction
+    (`kerasgen.recommendation.recommend`). Dense vectors may hold negative ones, such as
+    ratings less their mean; 0 is not observed. The paper's weight decay is the
+    optimizer's: `keras.optimizers.AdamW`.
 
     Args:
         num_items: Columns of the interactions.

@@ -82,15 +82,13 @@ class EMModel(HostFittedModel, LikelihoodModel):
             FloatingPointError: A component collapsed onto samples of no variance. The
                 mixture keeps its last values.
         """
-        self.check_batch_size(batch_size)
-        check_positive_integer("epochs", epochs)
-        check_non_negative("tolerance", tolerance)
-        check_positive_integer("num_starts", num_starts)
-        if warm_start and num_starts > 1:
-            raise ValueError(
-                "A warm start is one start: expected num_starts=1 beside it. "
-                f"Received: num_starts={num_starts}"
-            )
+        self.check_fit_arguments(
+            batch_size=batch_size,
+            epochs=epochs,
+            tolerance=tolerance,
+            num_starts=num_starts,
+            warm_start=warm_start,
+        )
         samples = gather_samples(self, x, y, value_range)[0]
         if len(samples) < self.num_components:
             raise ValueError(
@@ -161,6 +159,28 @@ class EMModel(HostFittedModel, LikelihoodModel):
     def log_likelihood_of(self, samples, labels, seed, use_ema):
         values = self.to_values(samples, seed, EVALUATION_STEP)
         return self.mixture.log_likelihood(values)
+
+    def check_fit_arguments(
+        self,
+        *,
+        batch_size=None,
+        epochs=100,
+        verbose="auto",
+        callbacks=None,
+        tolerance=1e-3,
+        num_starts=1,
+        warm_start=False,
+    ):
+        """Raises what `fit` raises for its arguments beside the data, which see."""
+        self.check_batch_size(batch_size)
+        check_positive_integer("epochs", epochs)
+        check_non_negative("tolerance", tolerance)
+        check_positive_integer("num_starts", num_starts)
+        if warm_start and num_starts > 1:
+            raise ValueError(
+                "A warm start is one start: expected num_starts=1 beside it. "
+                f"Received: num_starts={num_starts}"
+            )
 
     # Internals.
 

@@ -92,8 +92,11 @@ class LatentGMM(HostFittedModel, SamplingModel):
             `keras.callbacks.History` of the mixture.
 
         Raises:
-            ValueError: The data does not fit the model, before any work.
+            TypeError: As in `GaussianMixture.fit`.
+            ValueError: An argument is out of its range, or the data does not fit the
+                model, before any work.
         """
+        self.mixture.check_fit_arguments(**arguments)
         codes = self._codes(x, y, value_range)
         if validation_data is not None:
             if not isinstance(validation_data, tuple):

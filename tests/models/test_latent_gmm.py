@@ -170,3 +170,21 @@ def test_parts_must_fit(autoencoder):
         LatentGMM(autoencoder, GaussianMixture((3,), 2))
     with pytest.raises(ValueError, match="Received: GAN"):
         LatentGMM(dcgan(SHAPE, latent_dim=4, filters=4), GaussianMixture((4,), 2))
+
+
+@pytest.mark.parametrize(
+    ("error", "arguments", "message"),
+    [
+        (ValueError, {"epochs": 0}, "epochs"),
+        (ValueError, {"tolerance": -1.0}, "tolerance"),
+        (ValueError, {"warm_start": True, "num_starts": 2}, "num_starts=1"),
+        (TypeError, {"learning_rate": 0.1}, "learning_rate"),
+    ],
+)
+def test_arguments_are_checked_before_anything_is_encoded(
+    autoencoder, monkeypatch, error, arguments, message
+):
+    sampler = make(autoencoder, 2)
+    monkeypatch.setattr(sampler.model, "draw_codes", lambda *args, **more: 1 / 0)
+    with pytest.raises(error, match=message):
+        sampler.fit(np.zeros((8, *SHAPE), "uint8"), **arguments)
