@@ -5,10 +5,15 @@ from PIL import Image
 from sklearn.datasets import load_sample_images
 
 SHRINKAGES = (1, 2, 3)
+# Of the brightness of each channel.
+GAINS = (0.2, 1.5)
 
 
 def training_tiles(num_tiles, side, seed):
-    """Tiles cut at random from china.jpg at three sizes, some mirrored.
+    """Tiles cut at random from china.jpg at three sizes, half of them mirrored.
+
+    One photograph has few colours: channels change places, and each is made darker or
+    brighter by a factor of its own.
 
     Args:
         num_tiles: Integer >= 1.
@@ -39,7 +44,10 @@ def training_tiles(num_tiles, side, seed):
         source = sizes[rng.integers(len(sizes))]
         top, left = (rng.integers(size - side + 1) for size in source.shape[:2])
         tile = source[top : top + side, left : left + side]
-        tiles.append(tile[:, ::-1] if rng.uniform() < 0.5 else tile)
+        tile = tile[:, ::-1] if rng.uniform() < 0.5 else tile
+        gains = np.exp(rng.uniform(*np.log(GAINS), size=3))
+        tile = tile[..., rng.permutation(3)] * gains
+        tiles.append(np.clip(np.round(tile), 0, 255).astype("uint8"))
     return np.stack(tiles)
 
 
