@@ -28,11 +28,9 @@ RESULTS = BENCHMARKS / "results"
 BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 # Benchmarks that are still to be run.
 UNMEASURED = {
-    "dimensionality_reduction",
     "faults",
     "generative_classifiers",
     "input_pipeline",
-    "likelihood_bounds",
     "rate_distortion",
     "step_time",
 }
@@ -94,7 +92,7 @@ def test_cached_sampling_is_as_much_faster_as_promised():
         (name, shape) for name, (_, of) in pixel_sampling.MODELS.items() for shape in of
     ]
     wanted = [(name, pixel_sampling.text_of(shape)) for name, shape in rows]
-    readme = " ".join((ROOT / "README.md").read_text().split())
+    readme = read_readme()
     for backend, title in BACKENDS.items():
         ratios = {(row["model"], row["shape"]): row["ratio"] for row in done[backend]}
         assert list(ratios) == wanted
@@ -117,10 +115,50 @@ def runs_of(name):
     return json.loads((RESULTS / f"{name}.json").read_text())
 
 
+def read_readme():
+    """The README on one line."""
+    return " ".join((ROOT / "README.md").read_text().split())
+
+
 def test_bounds_do_not_fall_with_the_number_of_draws():
-    for name, found in runs_of("likelihood_bounds").items():
+    runs = runs_of("likelihood_bounds")
+    for name, found in runs.items():
         for bounds in (found["test"], found["training"]):
             assert bounds == sorted(bounds), name
+    vae, iwae = (runs[f"fashion_mnist/{name}"]["test"] for name in ("VAE", "IWAE"))
+    quoted = (
+        f"a VAE's from {vae[0]:.1f} nats with one to {vae[-1]:.1f} with 5,000, an "
+        f"IWAE's from {iwae[0]:.1f} to {iwae[-1]:.1f}"
+    )
+    assert quoted in read_readme()
+
+
+def test_the_readme_quotes_what_autoencoders_are_used_for():
+    readme = read_readme()
+    card = kerasgen.presets.preset_card("denoising_autoencoder_fashion_mnist")
+    noisy, filtered, denoised = (
+        f"{card['metrics'][f'{name}_test_psnr_db']['value']:.1f}"
+        for name in ("noisy", "median_filtered", "denoised")
+    )
+    assert f"{noisy} dB, median filter {filtered}, autoencoder {denoised}" in readme
+
+    def mean(table, key, measure):
+        runs = runs_of(table)
+        found = [runs[name][measure] for name in runs if name.startswith(f"{key}/")]
+        return statistics.mean(found)
+
+    pca, autoencoder = (
+        mean("dimensionality_reduction", f"fashion_mnist/{name}/8", "accuracy")
+        for name in ("PCA", "autoencoder")
+    )
+    assert f"PCA {pca:.1%} right, autoencoder {autoencoder:.1%}" in readme
+    popularity, svd, autorec = (
+        mean("recommendation", f"synthetic/{name}", "ndcg")
+        for name in ("popularity", "truncated SVD", "AutoRec")
+    )
+    assert (
+        f"popularity {popularity:.3f}, truncated SVD {svd:.3f}, AutoRec {autorec:.3f}"
+    ) in readme
 
 
 def test_most_shirts_have_sleeves_after_an_edit():
@@ -128,7 +166,7 @@ def test_most_shirts_have_sleeves_after_an_edit():
     sleeves = [runs[f"{method}/sleeves"] for method in ("autoencoder", "VAE")]
     assert all(shares["0"] < 0.3 for shares in sleeves)
     assert max(max(shares.values()) for shares in sleeves) >= 0.7
-    readme = " ".join((ROOT / "README.md").read_text().split())
+    readme = read_readme()
     once, twice = (
         "{:.0%} and {:.0%}".format(*(shares[strength] for shares in sleeves))
         for strength in ("1.0", "2.0")
@@ -153,7 +191,7 @@ def test_a_vae_trains_faster_than_pythae_s_to_a_bound_no_worse():
     worse = {statistics.mean(ratios(name, "test_elbo_nats")) - 1 for name in BACKENDS}
     assert max(worse) <= 0.01
     assert {f"{share:.1%}" for share in worse} == {"0.4%"}
-    readme = " ".join((ROOT / "README.md").read_text().split())
+    readme = read_readme()
     assert (
         f"trains {speeds['jax']:.2f} times as fast on JAX, "
         f"{speeds['tensorflow']:.2f} on TensorFlow and "
