@@ -29,7 +29,6 @@ BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 # Benchmarks that are still to be run.
 UNMEASURED = {
     "faults",
-    "generative_classifiers",
     "input_pipeline",
     "rate_distortion",
     "step_time",
