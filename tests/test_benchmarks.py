@@ -30,7 +30,6 @@ BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 UNMEASURED = {
     "faults",
     "input_pipeline",
-    "rate_distortion",
     "step_time",
 }
 
@@ -157,6 +156,27 @@ def test_the_readme_quotes_what_autoencoders_are_used_for():
     )
     assert (
         f"popularity {popularity:.3f}, truncated SVD {svd:.3f}, AutoRec {autorec:.3f}"
+    ) in readme
+    runs = runs_of("rate_distortion")
+    codec, jpeg, webp = (
+        (runs[name]["psnr_db"], runs[name]["bits_per_pixel"])
+        for name in ("VQ-VAE, 8 x 8, 256 codes", "JPEG, quality 1", "WebP, quality 1")
+    )
+    assert (
+        "VQ-VAE {:.1f} dB at {:.2f} bits a pixel, JPEG {:.1f} at {:.2f}, "
+        "WebP {:.1f} at {:.2f}"
+    ).format(*codec, *jpeg, *webp) in readme
+    runs = runs_of("generative_classifiers")
+    (vae, beside_vae), (pixel_cnn, beside_pixel_cnn) = (
+        [
+            runs[f"{kind}/{name}"]["accuracy"]
+            for kind in ("generative", "discriminative")
+        ]
+        for name in ("cvae_fashion_mnist", "gated_pixel_cnn_fashion_mnist")
+    )
+    assert (
+        f"conditional VAE {vae:.1%}, Gated PixelCNN {pixel_cnn:.1%}, classifiers of "
+        f"their sizes {beside_vae:.1%} and {beside_pixel_cnn:.1%}"
     ) in readme
 
 
