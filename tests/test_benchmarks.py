@@ -28,6 +28,7 @@ RESULTS = BENCHMARKS / "results"
 BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 # Benchmarks that are still to be run.
 UNMEASURED = {
+    "bfloat16_fid",
     "faults",
     "input_pipeline",
     "step_time",

@@ -73,9 +73,9 @@ alike. The table is measured with the default allocator.
 """
 
 
-def make_model(name):
+def make_model(name, seed=0):
     """The model that both sides train, compiled with optimizers as theirs."""
-    keras.utils.set_random_seed(0)
+    keras.utils.set_random_seed(seed)
     native = NATIVE[name]
 
     def optimizer():
@@ -83,11 +83,11 @@ def make_model(name):
         return keras.optimizers.Adam(*constants, native_loops.ADAM_EPSILON)
 
     if name == "VAE":
-        model = models.conv_vae(SHAPE, native.LATENT_DIM, filters=32, seed=0)
+        model = models.conv_vae(SHAPE, native.LATENT_DIM, filters=32, seed=seed)
         model.compile(optimizer())
         return model
     make = models.dcgan if name == "DCGAN" else models.wgan_gp
-    model = make(SHAPE, native.LATENT_DIM, filters=64, seed=0)
+    model = make(SHAPE, native.LATENT_DIM, filters=64, seed=seed)
     model.compile(optimizer(), optimizer())
     return model
 
