@@ -9,9 +9,12 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 BACKENDS = ("tensorflow", "jax", "torch")
+# Names a file that a process leaves which was told to end and has saved its step.
+ENDED = "KERASGEN_ENDED"
 
 
 def apply_backend_option():
@@ -52,9 +55,9 @@ def _is_command():
 def launch_processes(num_devices):
     """Starts this command once for each device, where PyTorch needs it, and exits.
 
-    SIGTERM goes on to them; once they have ended the exit code is 143. The processes
-    that PyTorch's launcher has started come back from here, as do commands on other
-    backends, whose one process has several devices.
+    SIGTERM goes on to them; the exit code is 143 where they have saved and ended for
+    it, else that of PyTorch's launcher. The processes that it has started come back
+    from here, as do commands on other backends, whose one process has several devices.
 
     Args:
         num_devices: Integer >= 1.
@@ -66,15 +69,25 @@ def launch_processes(num_devices):
         return
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = ["--nproc-per-node", str(num_devices), "-m", "kerasgen", *sys.argv[1:]]
-    # Unless told, the launcher gives each process one thread, and says so.
-    environment = {"OMP_NUM_THREADS": "1", **os.environ, "KERAS_BACKEND": "torch"}
-    processes = subprocess.Popen([*launcher, *command], env=environment)
-    told = []
+    processes, told = [], []
 
     def pass_on(number, frame):
         told.append(number)
-        processes.send_signal(number)
+        for process in processes:
+            process.send_signal(number)
 
     signal.signal(signal.SIGTERM, pass_on)
-    code = processes.wait()
-    sys.exit(128 + signal.SIGTERM if told else code)
+    with tempfile.TemporaryDirectory() as folder:
+        ended = Path(folder) / "ended"
+        environment = {
+            # Unless told, the launcher gives each process one thread, and says so.
+            "OMP_NUM_THREADS": "1",
+            **os.environ,
+            "KERAS_BACKEND": "torch",
+            ENDED: str(ended),
+        }
+        if not told:
+            processes.append(subprocess.Popen([*launcher, *command], env=environment))
+        code = processes[0].wait() if processes else 128 + signal.SIGTERM
+        has_ended = ended.exists()
+    sys.exit(128 + signal.SIGTERM if has_ended else code)

@@ -138,6 +138,8 @@ class CheckpointFolder:
             Path of the checkpoint.
 
         Raises:
+            FloatingPointError: A weight is NaN or infinite; older checkpoints are
+                intact.
             OSError: It could not be written; older checkpoints are intact.
             RuntimeError: That happened in the first process, which alone writes; all
                 processes of a run call this together.
@@ -147,6 +149,7 @@ class CheckpointFolder:
         # On TensorFlow the trackers of all processes are summed as they are read.
         with distribution.watch().bounded("the others to save"):
             arrays = {str(i): _to_numpy(v) for i, v in enumerate(variables)}
+        _check_finite(model.variables, arrays.values())
         np.savez(buffer, **arrays)
         state = buffer.getbuffer()
         manifest = {
@@ -246,6 +249,16 @@ def _to_numpy(variable):
     array = keras.ops.convert_to_numpy(variable)
     # NumPy's files have no bfloat16; float32 holds its values exactly.
     return array.astype("float32") if array.dtype.kind == "V" else array
+
+
+def _check_finite(variables, arrays):
+    """Of the first arrays, those of the model."""
+    for variable, array in zip(variables, arrays, strict=False):
+        if not np.isfinite(array).all():
+            raise FloatingPointError(
+                "Expected finite weights to save. Received: NaN or infinity in "
+                f"{variable.path}; older checkpoints are intact"
+            )
 
 
 def _check_settings(settings, saved, folder):

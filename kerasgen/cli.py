@@ -286,6 +286,7 @@ def main():
         message = error.format_message()
     except USER_ERRORS as error:
         message = str(error)
-    if distribution.is_first_process():
-        typer.echo(f"kerasgen: {' '.join(message.split())}", err=True)
+    # An error may be met by one process alone, in its own rows of the data.
+    who = "" if distribution.is_first_process() else f" {distribution.process_name()}:"
+    typer.echo(f"kerasgen:{who} {' '.join(message.split())}", err=True)
     sys.exit(2)

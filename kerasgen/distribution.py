@@ -72,7 +72,8 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=20.0):
     bounded in `fit`: in steps, and at points where all meet, such as the end of a
     file's writing. Outside of steps a process may take its time (callbacks, scores), if
     the others do so, too. What may be compiled is not bounded: the first two steps of
-    `fit`, the last one of its first epoch, and its first validation. So raise `timeout`
+    `fit`, the last one of its first epoch, and its first validation; on PyTorch none
+    of them, unless the model has jit_compile=True. So raise `timeout`
     where a later step may take longer, on a slow disk or with batches of ever new
     sizes, or where the first process computes or writes for longer while the others
     wait.
@@ -105,9 +106,9 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=20.0):
     backend.distribution.start(num_devices, timeout)
     _Settings.drop_rest = drop_rest
     if timeout is not None and num_processes() > 1:
-        number = backend.distribution.process_index()
-        name = f"process {number} of {num_processes()}"
-        _Settings.watch = Watch(timeout, name, backend.distribution.others_are_there)
+        _Settings.watch = Watch(
+            timeout, process_name(), backend.distribution.others_are_there
+        )
     if num_processes() > 1 and get_random_seed() is None:
         # Initial weights and seeds that are drawn must be equal.
         own = random.getrandbits(31) if is_first_process() else 0
@@ -139,6 +140,11 @@ def is_first_process():
         bool; True where there is one process.
     """
     return backend.distribution.process_index() == 0
+
+
+def process_name():
+    """What this process is called in messages, such as "process 0 of 2"."""
+    return f"process {backend.distribution.process_index()} of {num_processes()}"
 
 
 def process_sum(number):

@@ -30,8 +30,8 @@ class Watch:
         self.seconds = seconds
         self.name = name
         self.others_are_there = others_are_there
-        self._begun_at = None
-        self._bounded = None
+        # (when, what): one value, for the thread reads it at any instant.
+        self._begun = None
         self._stopped = None
         self._others_may_end = False
 
@@ -41,7 +41,7 @@ class Watch:
         Args:
             what: What it is, for the message.
         """
-        self._begun_at, self._bounded = time.monotonic(), what
+        self._begun = time.monotonic(), what
         if self._stopped is None:
             self._stopped = threading.Event()
             self._others_may_end = False
@@ -50,7 +50,7 @@ class Watch:
 
     def end(self):
         """Bounds nothing until the next `begin`."""
-        self._begun_at, self._bounded = time.monotonic(), None
+        self._begun = time.monotonic(), None
 
     @contextlib.contextmanager
     def bounded(self, what):
@@ -75,10 +75,11 @@ class Watch:
 
     def _run(self, stopped):
         while not stopped.wait(self.seconds / POLLS):
-            if time.monotonic() < self._begun_at + self.seconds:
+            begun_at, bounded = self._begun
+            if time.monotonic() < begun_at + self.seconds:
                 continue
-            if self._bounded is not None:
-                self._exit(f"{self._bounded} within {self.seconds:g} seconds")
+            if bounded is not None:
+                self._exit(f"{bounded} within {self.seconds:g} seconds")
             elif not (self._others_may_end or self.others_are_there()):
                 self._exit("the others to be there")
 

@@ -4,6 +4,7 @@ import importlib
 import inspect
 import json
 import statistics
+import xml.etree.ElementTree
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 import kerasgen
 from kerasgen import layers, losses, penalties, techniques
 from training.benchmarks import (
+    faults,
     image_techniques,
     mode_coverage,
     mode_variants,
@@ -105,6 +107,29 @@ def test_a_pixel_cnn_trains_as_fast_as_a_loop_by_hand():
     done = json.loads((RESULTS / "pixel_training.json").read_text())
     assert set(done) == set(BACKENDS)
     assert min(row["ratio"] for row in done.values()) >= pixel_training.TARGET
+
+
+def report_of(*lines):
+    return xml.etree.ElementTree.fromstring(f"<suite>{''.join(lines)}</suite>")
+
+
+def test_a_fault_case_holds_where_its_tests_ran_and_passed():
+    passed = '<testcase time="1.5"/>'
+    failed = '<testcase time="1"><failure message="lost"/></testcase>'
+    left_out = '<testcase time="0"><skipped message="no disk"/></testcase>'
+    trials = '<properties><property name="trials" value="10"/></properties>'
+    held = faults.read_report(report_of(passed, trials))
+    assert held == {"outcome": "held", "trials": 10, "checks": 1, "seconds": 2}
+    assert faults.holds(held, 10) and not faults.holds(held, 50)
+    assert faults.holds(faults.read_report(report_of(passed)), 50)
+    assert not faults.holds(None, 1)
+    for lines, outcome in (
+        ([], "failed: no test ran"),
+        ([passed, failed], "failed: lost"),
+        ([left_out], "left out: no disk"),
+    ):
+        row = faults.read_report(report_of(*lines))
+        assert row["outcome"] == outcome and not faults.holds(row, 1)
 
 
 def runs_of(name):

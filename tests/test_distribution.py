@@ -17,6 +17,14 @@ def test_one_device_is_no_distribution():
     vae.fit(np.ones((7, 4), "float32"), batch_size=7, verbose=0)
 
 
+def test_a_model_is_built_after_the_devices_are_known(monkeypatch):
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    vae.compile("sgd")
+    monkeypatch.setattr(backend.distribution, "num_devices", lambda: 2)
+    with pytest.raises(ValueError, match=r"2 device\(s\). Received: .* built for 1"):
+        vae.fit(np.ones((8, 4), "float32"), verbose=0)
+
+
 @pytest.mark.parametrize("number", [0, -1, 1.5, True])
 def test_a_number_of_devices_is_a_positive_integer(number):
     with pytest.raises(ValueError, match=f"Received: num_devices={number}"):

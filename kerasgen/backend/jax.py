@@ -220,6 +220,11 @@ def traced_once(fn):
     return functools.wraps(fn)(jax.jit(fn))
 
 
+def compiles_steps(model):
+    """Whether the first steps of a model are compiled, which may take long."""
+    return not model.run_eagerly
+
+
 def compiled(fn, model):
     """`fn` under `jax.jit`, with the model's variables as arguments.
 

@@ -21,6 +21,7 @@ _HOST_DEVICES = "xla_force_host_platform_device_count"
 class _Started:
     # Not `keras.distribution.distribution()`, which threads that read data do not see.
     num_devices = 1
+    is_parallel = False
 
 
 def start(num_devices, timeout):
@@ -32,7 +33,7 @@ def start(num_devices, timeout):
             this one; None for JAX's own.
 
     Raises:
-        ValueError: There are fewer.
+        ValueError: There are fewer, or it was called before with another number.
     """
     if num_devices is not None and _HOST_DEVICES not in os.environ.get("XLA_FLAGS", ""):
         _divide_cpu(num_devices)
@@ -46,11 +47,18 @@ def start(num_devices, timeout):
             f"Received: num_devices={num_devices}"
         )
     count = len(own) if num_devices is None else num_devices
+    before = _Started.num_devices // jax.process_count()
+    if _Started.is_parallel and num_devices is not None and count != before:
+        raise ValueError(
+            f"Expected num_devices={before}, as of the first call of `data_parallel`. "
+            f"Received: num_devices={num_devices}"
+        )
     chosen = []
     for process in range(jax.process_count()):
         chosen += jax.local_devices(process)[:count]
     _Started.num_devices = len(chosen)
     if len(chosen) > 1:
+        _Started.is_parallel = True
         names = [f"{device.platform}:{device.id}" for device in chosen]
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(devices=names)

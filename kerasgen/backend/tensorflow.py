@@ -159,6 +159,11 @@ def traced_once(fn):
     return functools.wraps(fn)(tf.function(fn, autograph=False))
 
 
+def compiles_steps(model):
+    """Whether the first steps of a model are compiled, which may take long."""
+    return not model.run_eagerly
+
+
 def compiled(fn, model):
     """`fn` as a `tf.function`.
 

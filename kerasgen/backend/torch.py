@@ -126,6 +126,11 @@ def traced_once(fn):
     return fn
 
 
+def compiles_steps(model):
+    """Whether the first steps of a model are compiled, which may take long."""
+    return bool(model.jit_compile)
+
+
 def compiled(fn, model):
     """`fn` without a gradient graph; eager, since PyTorch compiles slowly.
 

@@ -64,6 +64,13 @@ class ReconstructionGrid(keras.callbacks.Callback):
         check_given_labels(self.model, self.labels, len(self.images))
         spec.check_labels(self.labels, len(self.images))
         distribution.on_first_process(self._prepare_folder)
+        self._is_swept = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Not before: by now `Checkpoint` has refused what another run is writing to.
+        if not self._is_swept:
+            distribution.on_first_process(lambda: remove_orphans(self.folder))
+        self._is_swept = True
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
@@ -73,7 +80,6 @@ class ReconstructionGrid(keras.callbacks.Callback):
 
     def _prepare_folder(self):
         make_folder(self.folder, "reconstruction grids")
-        remove_orphans(self.folder)
 
     def _draw(self, path, brought):
         plot.save_image_grid(

@@ -47,6 +47,13 @@ class SampleGrid(keras.callbacks.Callback):
             )
         self.model.check_generates()
         distribution.on_first_process(self._prepare_folder)
+        self._is_swept = False
+
+    def on_epoch_begin(self, epoch, logs=None):
+        # Not before: by now `Checkpoint` has refused what another run is writing to.
+        if not self._is_swept:
+            distribution.on_first_process(lambda: remove_orphans(self.folder))
+        self._is_swept = True
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
@@ -56,4 +63,3 @@ class SampleGrid(keras.callbacks.Callback):
 
     def _prepare_folder(self):
         make_folder(self.folder, "sample grids")
-        remove_orphans(self.folder)

@@ -1,10 +1,13 @@
 """SIGTERM in the middle of `fit`: noticed by one process, heeded by all at one step."""
 
+import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 from kerasgen import distribution
+from kerasgen._launch import ENDED
 
 EXIT_CODE = 128 + signal.SIGTERM
 # Between two talks about it, of processes that train together.
@@ -82,4 +85,6 @@ class Termination:
             SystemExit: Always, with code 143.
         """
         self._is_heeded = True
+        if ENDED in os.environ:
+            Path(os.environ[ENDED]).touch()
         raise SystemExit(EXIT_CODE)

@@ -4,14 +4,14 @@ import math
 
 import keras
 
-from kerasgen import distribution
+from kerasgen import backend, distribution
 
 
 class BoundedWaits(keras.callbacks.Callback):
     """Ends the process where a step waits too long for the others.
 
     See `kerasgen.distribution.data_parallel`. Steps that may have to be compiled, the
-    first two and the last of the first epoch, take their time.
+    first two and the last of the first epoch, take their time, where any are.
 
     Args:
         feed: The `Feed` that `fit` trains on.
@@ -24,8 +24,8 @@ class BoundedWaits(keras.callbacks.Callback):
         self.monitor = monitor
 
     def on_train_begin(self, logs=None):
-        self._is_first_epoch = True
-        self._is_first_evaluation = True
+        self._compiles = backend.compiles_steps(self.model)
+        self._is_first_epoch = self._is_first_evaluation = self._compiles
         self._watch = distribution.watch()
         self.model.after_fit.callback(self._watch.stop)
 

@@ -1,6 +1,10 @@
 """Stops `fit` where a value of training is not finite."""
 
+import math
+
 import keras
+
+from kerasgen import backend
 
 
 class FaultMonitor(keras.callbacks.Callback):
@@ -28,6 +32,8 @@ class FaultMonitor(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self.num_seen = 0
+        self._steps_before = self._steps()
+        self._skipped_before = self.model.skipped_steps
         if self._is_first_epoch:
             # By now a checkpoint has brought the number of the run that it is of.
             self.model.faults.allow(self.max_skipped_steps)
@@ -42,4 +48,11 @@ class FaultMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.model.raise_if_not_finite()
         if self.max_skipped_steps:
-            logs["skipped_steps"] = self.model.skipped_steps
+            skipped = self.model.skipped_steps
+            logs["skipped_steps"] = skipped
+            if skipped - self._skipped_before == self._steps() - self._steps_before:
+                # Means of nothing, which read 0 and would be the best of all.
+                logs |= dict.fromkeys(self.model.training_terms, math.nan)
+
+    def _steps(self):
+        return int(backend.peek(self.model, self.model.training_steps))

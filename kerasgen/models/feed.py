@@ -16,11 +16,12 @@ class Feed(DataAdapter):
 
     Keras accepts its data adapters in place of data. A batch is `(x, rows)` or
     `(x, rows, labels)`: `rows` number the samples of the global batch, so that noise
-    drawn for a row does not depend on the device that holds it. A process reads no more
-    than the rows of its own devices. The next steps are
-    read while one is trained on: at most two lie ready, beside the one that is being
-    read and the one that shows whether another follows. What is read ahead does not
-    count: `resume` tells from the steps that were trained.
+    drawn for a row does not depend on the device that holds it. Of arrays, mapped
+    files, folders and streams of `kerasgen.datasets` a process reads no more than the
+    rows of its own devices; of a user's batches it reads all. The next steps are read
+    while one is trained on: at most two lie ready, beside the one that is being read
+    and the one that shows whether another follows. What is read ahead does not count:
+    `resume` tells from the steps that were trained.
 
     Args:
         source: `Source` of checked batches.

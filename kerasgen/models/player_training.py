@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen import backend, random, replicas
+from kerasgen import backend, distribution, random, replicas
 from kerasgen.arguments import check_positive_integer
 from kerasgen.models.batch import Batch
 from kerasgen.models.fault_record import DATA, FaultRecord, gradient_name
@@ -35,6 +35,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         names = dict.fromkeys((*self.training_terms, *self.evaluation_terms))
         self.trackers = {name: keras.metrics.Mean(name=name) for name in names}
         self.checks_data = False
+        self._num_devices = distribution.num_devices()
         self._compiled_functions = {}
         for networks in self.players.values():
             for network in networks:
@@ -183,6 +184,15 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             for player, value in config.pop("optimizers").items()
         }
         self.compile_players(optimizers, **config)
+
+    def check_devices(self):
+        """Raises ValueError unless the model was built for the devices there are."""
+        if self._num_devices != distribution.num_devices():
+            raise ValueError(
+                "Expected a model that was built after the call of `data_parallel`, "
+                f"for {distribution.num_devices()} device(s). Received: one that was "
+                f"built for {self._num_devices}"
+            )
 
     def check_trainable_variables(self):
         """Raises ValueError if layers were frozen or thawed since `compile`."""

@@ -95,6 +95,7 @@ class TrainingVerbs(PlayerTraining):
         check_positive_integer("validation_freq", validation_freq)
         check_integer("initial_epoch", initial_epoch, 0)
         check_integer("max_skipped_steps", max_skipped_steps, 0)
+        self.check_devices()
         self.check_trainable_variables()
         if validation_split:
             if validation_data is not None:

@@ -1,5 +1,6 @@
 """Sample grids, learning rates of one player, and the best weights of a run."""
 
+import contextlib
 import json
 import warnings
 
@@ -17,7 +18,8 @@ from kerasgen.callbacks import (
     ReconstructionGrid,
     SampleGrid,
 )
-from kerasgen.checkpoint import CheckpointFolder
+from kerasgen.checkpoint import CheckpointError, CheckpointFolder
+from kerasgen.files import TEMPORARY_PREFIX
 
 SHAPE = (8, 8, 1)
 IMAGES = np.random.RandomState(0).randint(0, 256, (32, *SHAPE)).astype("uint8")
@@ -44,6 +46,21 @@ def fit(model, *callbacks, epochs=3, **options):
     return model.fit(
         IMAGES, batch_size=16, epochs=epochs, verbose=0, callbacks=callbacks, **options
     )
+
+
+def test_what_another_run_is_writing_is_left_alone(vae, tmp_path):
+    with contextlib.closing(CheckpointFolder(tmp_path / "checkpoints")) as held:
+        held.open()
+        (tmp_path / "samples").mkdir()
+        (tmp_path / "samples" / f"{TEMPORARY_PREFIX}0").touch()
+        before = sorted(tmp_path.rglob("*"))
+        grids = SampleGrid(tmp_path), ReconstructionGrid(tmp_path, IMAGES[:4])
+        for grid in grids:
+            with pytest.raises(CheckpointError, match="held by"):
+                fit(vae, grid, Checkpoint(tmp_path))
+        assert sorted(tmp_path.rglob("*")) == before
+    fit(vae, *grids, Checkpoint(tmp_path), epochs=1)
+    assert not [*tmp_path.rglob(f"{TEMPORARY_PREFIX}*")]
 
 
 def assert_equal_weights(model, expected):

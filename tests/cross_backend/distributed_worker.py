@@ -117,6 +117,10 @@ def refuse(results, folder):
             attempt()
         except ValueError as error:
             results[f"refuse/{name}"] = np.asarray(str(error))
+    try:
+        distribution.data_parallel(distribution.num_devices() + 1)
+    except ValueError as error:
+        results["refuse/more devices"] = np.asarray(str(error))
     functions = model.train_function, model.test_function
     results["refuse/compiled"] = np.asarray(functions != (None, None))
 

@@ -129,6 +129,7 @@ def test_a_batch_that_cannot_be_split_is_refused(runs):
     for process in runs[2]:
         messages = part(process, "refuse")
         assert not messages.pop("refuse/compiled")
+        assert "num_devices" in str(messages.pop("refuse/more devices"))
         assert len(messages) == 4
         for message in messages.values():
             assert str(message) == (

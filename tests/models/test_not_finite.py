@@ -114,6 +114,29 @@ def test_a_skipped_step_is_left_out_of_the_logs(gan, used_gan):
         np.testing.assert_allclose(skipped[name], three[name], rtol=1e-6)
 
 
+def test_an_epoch_of_skipped_steps_is_never_the_best(gan, tmp_path):
+    gan.spoil("discriminator", "loss", range(4, 8))
+    best = BestWeights(tmp_path, "d_loss", mode="max")
+    history = fit(gan, best, max_skipped_steps=4).history
+    assert np.isfinite(history["d_loss"][0]) and np.isnan(history["d_loss"][1])
+    assert best.best["epoch"] == 1
+    assert history["skipped_steps"] == [0, 4]
+
+
+def test_weights_that_an_update_made_infinite_are_not_saved(tmp_path):
+    vae = kerasgen.models.dense_vae((4,), 2, (3,), "gaussian", seed=0)
+    vae.compile("sgd")
+    x = np.ones((8, 4), "float32")
+    fitted = [BestWeights(tmp_path, "loss"), Checkpoint(tmp_path)]
+    vae.fit(x, batch_size=8, verbose=0, callbacks=fitted)
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.npz")}
+    assert len(kept) == 2
+    vae.decoder.trainable_variables[0].assign(np.full((2, 3), np.inf))
+    with pytest.raises(FloatingPointError, match="infinity in .*kernel; older"):
+        CheckpointFolder(tmp_path / "checkpoints").save(vae, {"step": 9})
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.npz")} == kept
+
+
 def test_more_steps_than_may_be_skipped_stop_training(gan):
     gan.spoil("generator", "loss", range(2, 5))
     message = r"in g_loss at training step 5, after 2 skipped step\(s\); the"
