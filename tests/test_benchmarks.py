@@ -12,12 +12,15 @@ import pytest
 import kerasgen
 from kerasgen import layers, losses, penalties, techniques
 from training.benchmarks import (
+    bfloat16_fid,
     faults,
     image_techniques,
+    input_pipeline,
     mode_coverage,
     mode_variants,
     pixel_sampling,
     pixel_training,
+    step_time,
     toolbox,
     toolbox_parts,
     vae_vs_pythae,
@@ -137,6 +140,46 @@ def runs_of(name):
     if name in UNMEASURED:
         pytest.skip(f"{name} is to be run")
     return json.loads((RESULTS / f"{name}.json").read_text())
+
+
+def test_fit_is_as_fast_as_loops_by_hand():
+    done = runs_of("step_time")
+    assert set(done) == set(BACKENDS)
+    best = 0.0
+    for backend, rows in done.items():
+        for name, row in rows.items():
+            if step_time.BFLOAT16 in name:
+                best = max(best, row["ratio"])
+            else:
+                assert row["ratio"] >= step_time.TARGETS[backend], (backend, name)
+    assert best >= step_time.BFLOAT16_TARGET
+
+
+def test_bfloat16_costs_no_fid():
+    runs = runs_of("bfloat16_fid")
+    scores = {
+        policy: [runs[f"{policy}/{seed}"]["fid"] for seed in bfloat16_fid.SEEDS]
+        for policy in bfloat16_fid.POLICIES
+    }
+    usual, found = scores["float32"], scores[step_time.BFLOAT16]
+    spread = max(usual) - min(usual)
+    assert statistics.mean(found) <= statistics.mean(usual) + spread
+
+
+def test_memory_is_flat_while_training_reads():
+    for results in runs_of("input_pipeline").values():
+        assert set(results["memory"]) == set(input_pipeline.WATCHED)
+        for run in results["memory"].values():
+            assert run["steps"] >= 10_000
+            samples = run["anonymous"]
+            assert input_pipeline.growth(samples) <= 0.02 * max(samples)
+
+
+def test_every_fault_case_holds_on_every_backend():
+    rows = runs_of("faults")
+    assert set(rows) == {f"{b}/{name}" for b in BACKENDS for name in faults.CASES}
+    for key, row in rows.items():
+        assert row["outcome"].startswith((faults.HELD, "left out: ")), key
 
 
 def read_readme():
