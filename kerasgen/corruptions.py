@@ -5,17 +5,19 @@ from keras import ops
 
 from kerasgen.arguments import check_non_negative, is_finite_number
 
+# Name of the draws.
+STREAM = "corruption"
+
 
 class Corruption:
     """Base: a function of samples in the model domain and their noise."""
 
-    def __call__(self, x, noise, stream="corruption"):
+    def __call__(self, x, noise):
         """Corrupted samples; the same for the same noise on every backend.
 
         Args:
             x: float32 images (B, H, W, C) in [-1, 1], or vectors (B, D).
             noise: `kerasgen.random.Noise` of the batch's rows.
-            stream: Name of the draw.
 
         Returns:
             float32, shaped like `x`.
@@ -60,8 +62,8 @@ class GaussianNoise(Corruption):
         check_non_negative("std", std)
         self.std = std
 
-    def __call__(self, x, noise, stream="corruption"):
-        x = x + self.std * noise.normal(stream, tuple(x.shape[1:]))
+    def __call__(self, x, noise):
+        x = x + self.std * noise.normal(STREAM, tuple(x.shape[1:]))
         return ops.clip(x, -1.0, 1.0) if len(x.shape) == 4 else x
 
     def get_config(self):
@@ -95,8 +97,8 @@ class MaskingNoise(_Replacing):
     def __init__(self, rate=0.25):
         super().__init__(rate)
 
-    def __call__(self, x, noise, stream="corruption"):
-        is_hidden = noise.uniform(stream, tuple(x.shape[1:])) < self.rate
+    def __call__(self, x, noise):
+        is_hidden = noise.uniform(STREAM, tuple(x.shape[1:])) < self.rate
         return ops.where(is_hidden, -1.0 if len(x.shape) == 4 else 0.0, x)
 
 
@@ -123,7 +125,7 @@ class SaltAndPepper(_Replacing):
                 f"(height, width, channels) for SaltAndPepper. Received: {data_shape}"
             )
 
-    def __call__(self, x, noise, stream="corruption"):
+    def __call__(self, x, noise):
         # One draw for both: below half the rate black, below the rate white.
-        u = noise.uniform(stream, tuple(x.shape[1:]))
+        u = noise.uniform(STREAM, tuple(x.shape[1:]))
         return ops.where(u < 0.5 * self.rate, -1.0, ops.where(u < self.rate, 1.0, x))

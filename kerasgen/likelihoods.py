@@ -213,7 +213,7 @@ class DiscretizedLogistic(Likelihood):
         return sum_features(log_mass)
 
     def mean(self, parameters):
-        return self._split(ops.cast(parameters, "float32"))[0]
+        return ops.clip(self._split(ops.cast(parameters, "float32"))[0], -1.0, 1.0)
 
     def _split(self, parameters):
         if self.scale == "predicted":

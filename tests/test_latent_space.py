@@ -192,6 +192,7 @@ def test_what_is_refused(digits, vae):
             lambda: latent_quality(vae, x[:9], x[:3], None, num_samples=5, k=1),
             "not in the data",
         ),
+        (lambda: latent_quality(vae, x, x[:40], None, num_samples=5), "not in the"),
         (lambda: edit(vae, x[:2], np.zeros(3)), r"shape \(2,\)"),
         (lambda: edit(vae, x[:2], np.zeros(2), np.inf), "finite vector"),
         (lambda: latent_quality(vae, x[:3], x[:2], None, k=4), "k=4 samples"),

@@ -9,6 +9,7 @@ imported here:
 - `convolve`: a convolution in the backend's own layout
 - `distribution`: the devices, and what replicas of a step say to each other
 - `compiled`: a compiled inference function over a model's variables
+- `compiles_steps`: whether the first steps of a model are compiled
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
@@ -34,6 +35,7 @@ else:
 
 TrainStep = _backend.TrainStep
 compiled = _backend.compiled
+compiles_steps = _backend.compiles_steps
 convolve = _backend.convolve
 distribution = _backend.distribution
 fuse = _backend.fuse
@@ -51,6 +53,7 @@ value_and_grad = _backend.value_and_grad
 __all__ = [
     "TrainStep",
     "compiled",
+    "compiles_steps",
     "convolve",
     "distribution",
     "fuse",

@@ -14,6 +14,8 @@ from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.map_batches import check_given_labels
 
 PRIOR_STEP = -5
+# Share of the k-th distance, or of 1: equal samples but for rounding.
+SAME = 1e-6
 
 
 class LatentQuality(NamedTuple):
@@ -106,19 +108,20 @@ def latent_quality(
     given = None if labels is None else labels[first]
     neighbours = NearestNeighbors(n_neighbors=k).fit(_features(extractor, data))
 
-    def distance(samples):
+    def distances(samples):
+        """Medians, to the nearest of the data and to the k-th."""
         found = neighbours.kneighbors(_features(extractor, samples))[0]
-        return float(np.median(found[:, -1]))
+        return np.median(found[:, [0, -1]], axis=0)
 
-    of_held_out = distance(held_out)
-    if not of_held_out > 0:
+    nearest, of_held_out = distances(held_out)
+    if not nearest > SAME * max(of_held_out, 1.0):
         raise ValueError(
             "Expected held-out samples that are not in the data. Received: a median "
-            f"distance of {of_held_out} to their neighbours there"
+            f"distance of {nearest} to the nearest sample there"
         )
     drawn = _prior(model, codes, num_samples, seed, rng)
     continuity, completeness = (
-        distance(model.decode_path(z, labels=given)) / of_held_out
+        float(distances(model.decode_path(z, labels=given))[1] / of_held_out)
         for z in (between, drawn)
     )
     return LatentQuality(continuity, completeness)

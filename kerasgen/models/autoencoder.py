@@ -173,7 +173,9 @@ class DenoisingAutoencoder(Autoencoder):
         self.corruption = corruption
 
     def _seen(self, x, noise):
-        return self.corruption(x, noise)
+        x = self.corruption(x, noise)
+        # Vectors, too, stay what the model takes.
+        return ops.clip(x, -1.0, 1.0) if self.likelihood.is_bounded else x
 
     def corrupt(self, x, seed=0, value_range=None):
         """Samples as the encoder sees them in training.
@@ -209,4 +211,4 @@ class DenoisingAutoencoder(Autoencoder):
 
     def _corrupt(self, x, rows, seed):
         noise = random.Noise(seed, EVALUATION_STEP, rows)
-        return self.to_data_domain(self.corruption(self.to_model_domain(x), noise))
+        return self.to_data_domain(self._seen(self.to_model_domain(x), noise))

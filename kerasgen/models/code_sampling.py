@@ -72,6 +72,10 @@ class CodeSamplingModel(SamplingModel):
                 "`prior` is an autoregressive model, such as GatedPixelCNN, of images "
                 f"{expected} with num_levels={self.num_codes}. Received: {found}"
             )
+        if self.prior is not None and self.prior is not prior:
+            # Keras goes on holding what an attribute no longer names.
+            self._tracker.unlock()
+            self._tracker.untrack(self.prior)
         self.prior = prior
         # What was compiled does not know the prior.
         self._compiled_functions.clear()

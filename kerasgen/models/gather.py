@@ -24,38 +24,47 @@ def gather_samples(model, x, y=None, value_range=None):
         ValueError: The data does not fit the model, there is none, or it is too large
             to be in memory at once.
     """
-    source = _make_source(model, x, y, value_range)
+    source = source_of(model, x, y, value_range)
     source.check_whole()
     parts, labels = zip(*_read(source), strict=True)
     return np.concatenate(parts), None if labels[0] is None else np.concatenate(labels)
 
 
-def gather_codes(model, encode, x, y=None, value_range=None):
+def gather_codes(encode, source):
     """Codes of all samples of a source, of which a batch is in memory at a time.
 
     Args:
-        model: `GenerativeModel`, whose data it is.
         encode: Function of checked samples, their int32 labels or None, and the number
             of the first of them, that returns an array with a row a sample.
-        x: As in `GenerativeModel.fit`.
-        y: As in `GenerativeModel.fit`.
-        value_range: As in `GenerativeModel.fit`.
+        source: What `source_of` returns.
 
     Returns:
         Array (N, ...).
 
     Raises:
-        TypeError: The data's dtype is not accepted.
-        ValueError: The data does not fit the model, or there is none.
+        TypeError: A batch's dtype is not accepted.
+        ValueError: A batch does not fit the model, or there is none.
     """
     parts, first_row = [], 0
-    for samples, labels in _read(_make_source(model, x, y, value_range)):
+    for samples, labels in _read(source):
         parts.append(encode(samples, labels, first_row))
         first_row += len(samples)
     return np.concatenate(parts)
 
 
-def _make_source(model, x, y, value_range):
+def source_of(model, x, y=None, value_range=None):
+    """The `Source` of samples in their order; arrays are checked whole.
+
+    Args:
+        model: `GenerativeModel`, whose data it is.
+        x: As in `GenerativeModel.fit`.
+        y: As in `GenerativeModel.fit`.
+        value_range: As in `GenerativeModel.fit`.
+
+    Raises:
+        TypeError: The data's dtype is not accepted.
+        ValueError: The data does not fit the model.
+    """
     batch_size = BATCH_SIZE if is_array(x) else None
     return make_source(
         x, y, batch_size, model.seed, False, model.data_spec(value_range)

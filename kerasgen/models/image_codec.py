@@ -15,7 +15,7 @@ from kerasgen.models.codec_bytes import (
     pack_image,
     unpack_image,
 )
-from kerasgen.models.gather import gather_codes, gather_samples
+from kerasgen.models.gather import gather_codes, gather_samples, source_of
 from kerasgen.models.host_fitted import HostFittedModel
 from kerasgen.models.inputs import MODEL_RANGE, to_uint8
 from kerasgen.models.range_coding import decode_codes, encode_codes, load_coder
@@ -96,13 +96,14 @@ class ImageCodec(HostFittedModel):
     def data_shape(self):
         return self.model.data_shape
 
-    def fit(self, x=None, y=None, *, batch_size=None, value_range=None):
+    def fit(self, x=None, y=None, *, batch_size=None, verbose="auto", value_range=None):
         """Counts the codes of images.
 
         Args:
             x: As in `GenerativeModel.fit`; read once, a batch at a time.
             y: Not used.
             batch_size: Not used; an integer >= 1 or None.
+            verbose: Not used.
             value_range: As in `GenerativeModel.fit`.
 
         Raises:
@@ -115,7 +116,7 @@ class ImageCodec(HostFittedModel):
         def encode(samples, labels, first_row):
             return self.model.encode(samples, value_range=MODEL_RANGE)
 
-        codes = gather_codes(self.model, encode, x, y, value_range)
+        codes = gather_codes(encode, source_of(self.model, x, y, value_range))
         codebook = ops.convert_to_numpy(self.model.quantizer.codebook)
         self.tables.count(codes, codebook, self.seed)
 

@@ -4,10 +4,11 @@ import keras
 
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.expectation_maximization import EMModel
-from kerasgen.models.gather import gather_codes
+from kerasgen.models.gather import gather_codes, source_of
 from kerasgen.models.host_fitted import HostFittedModel
 from kerasgen.models.inputs import MODEL_RANGE
 from kerasgen.models.sampling_model import SamplingModel
+from kerasgen.models.training_data import validation_pair
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")
@@ -97,11 +98,13 @@ class LatentGMM(HostFittedModel, SamplingModel):
                 model, before any work.
         """
         self.mixture.check_fit_arguments(**arguments)
-        codes = self._codes(x, y, value_range)
+        source, held_out = source_of(self.model, x, y, value_range), None
         if validation_data is not None:
-            if not isinstance(validation_data, tuple):
-                validation_data = (validation_data, None)
-            arguments["validation_data"] = self._codes(*validation_data, value_range)
+            pair = validation_pair(validation_data)
+            held_out = source_of(self.model, *pair, value_range)
+        codes = gather_codes(self._draw, source)
+        if held_out is not None:
+            arguments["validation_data"] = gather_codes(self._draw, held_out)
         return self.mixture.fit(codes, **arguments)
 
     def evaluate(
@@ -128,7 +131,7 @@ class LatentGMM(HostFittedModel, SamplingModel):
             The `evaluation_terms`.
         """
         self.check_batch_size(batch_size)
-        codes = self._codes(x, y, value_range)
+        codes = gather_codes(self._draw, source_of(self.model, x, y, value_range))
         return self.mixture.evaluate(codes, return_dict=return_dict)
 
     def call(self, inputs, training=False):
@@ -139,13 +142,10 @@ class LatentGMM(HostFittedModel, SamplingModel):
         z = self.mixture.sample_tensor(noise, temperature, None, use_ema)
         return self.model.decode_tensor(z, labels, use_ema)
 
-    def _codes(self, x, y, value_range):
-        def draw(samples, labels, first_row):
-            return self.model.draw_codes(
-                samples, self.seed, labels, MODEL_RANGE, first_row=first_row
-            )
-
-        return gather_codes(self.model, draw, x, y, value_range)
+    def _draw(self, samples, labels, first_row):
+        return self.model.draw_codes(
+            samples, self.seed, labels, MODEL_RANGE, first_row=first_row
+        )
 
     def get_config(self):
         serialize = keras.saving.serialize_keras_object

@@ -5,6 +5,7 @@ from keras import ops
 
 from kerasgen import random, seeds
 from kerasgen.arguments import check_positive_integer
+from kerasgen.datasets.rows import as_rows
 from kerasgen.models.map_batches import check_given_labels, map_batches
 
 LIKELIHOOD_STEP = -3
@@ -32,19 +33,21 @@ def likelihood_bounds(vae, x, num_samples, seed, labels=None, value_range=None):
     """
     check_positive_integer("num_samples", num_samples)
     seed = seeds.seed_word(seeds.check_seed(seed))
-    compiled = vae.compiled_function(
-        "log_weights", lambda *tensors: _log_weights(vae, *tensors)
-    )
-
+    x = as_rows(x)
     check_given_labels(vae, labels, len(x))
+
+    def log_weights(*inputs):
+        return _log_weights(vae, *inputs)
 
     def bounds(part, rows, given):
         draws = []
         for first in range(0, num_samples, SAMPLES_AT_ONCE):
-            indices = np.arange(first, first + SAMPLES_AT_ONCE, dtype=np.int32)
+            size = min(SAMPLES_AT_ONCE, num_samples - first)
+            indices = np.arange(first, first + size, dtype=np.int32)
+            compiled = vae.compiled_function("log_weights", log_weights, size)
             log_w = ops.convert_to_numpy(compiled(part, rows, seed, indices, given))
             draws.append(log_w.astype(np.float64))
-        log_w = np.concatenate(draws)[:num_samples]
+        log_w = np.concatenate(draws)
         highest = log_w.max(axis=0)
         tight = np.log(np.exp(log_w - highest).mean(axis=0)) + highest
         return tight, log_w.mean(axis=0)
@@ -52,12 +55,12 @@ def likelihood_bounds(vae, x, num_samples, seed, labels=None, value_range=None):
     return map_batches(vae, bounds, x, labels, value_range)
 
 
-def _log_weights(vae, x, rows, seed, indices, labels):
+def _log_weights(vae, x, rows, seed, indices, labels, size):
     x = vae.to_model_domain(x)
     mean, log_var = vae.posterior(x, labels)
     noise = random.Noise(seed, LIKELIHOOD_STEP, rows)
     log_weights = []
-    for position in range(SAMPLES_AT_ONCE):
+    for position in range(size):
         epsilon = noise.normal(
             "posterior", (vae.latent_dim,), substep=indices[position]
         )

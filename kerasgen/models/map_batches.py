@@ -25,7 +25,7 @@ def map_batches(
         Tuple of NumPy arrays.
     """
     spec = model.data_spec(value_range)
-    x = spec.check(x, first_row)
+    x = spec.check(as_rows(x), first_row)
     if labels is not None:
         labels = spec.check_labels(labels, len(x), first_row)
     parts = []

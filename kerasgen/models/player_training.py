@@ -212,7 +212,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
     # Internals.
 
     def _unpack(self, data):
-        x, rows, *labels = data
+        # Not yet tensors where nothing is compiled; one batch may have None for labels.
+        parts = [None if v is None else ops.convert_to_tensor(v) for v in data]
+        x, rows, *labels = parts
         return Batch(self.to_model_domain(x), labels[0] if labels else None, rows)
 
     def _record(self, terms, batch, accepted=None):

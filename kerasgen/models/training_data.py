@@ -51,16 +51,26 @@ def make_validation_feed(model, data, batch_size, default, steps, value_range):
     Raises:
         ValueError: `data` is a tuple of another length.
     """
+    data = validation_pair(data)
+    if batch_size is None and is_array(data[0]):
+        batch_size = default
+    return make_evaluation_feed(model, *data, batch_size, steps, value_range)
+
+
+def validation_pair(data):
+    """`(x, y)` of `validation_data`, y None where it is x alone.
+
+    Raises:
+        ValueError: It is a tuple of another length.
+    """
     if not isinstance(data, tuple):
-        data = (data, None)
+        return data, None
     if len(data) != 2:
         raise ValueError(
             "Expected `validation_data` to be x or the tuple (x, y), without weights. "
             f"Received: a tuple of {len(data)}"
         )
-    if batch_size is None and is_array(data[0]):
-        batch_size = default
-    return make_evaluation_feed(model, *data, batch_size, steps, value_range)
+    return data
 
 
 def make_batch(model, x, y, training):

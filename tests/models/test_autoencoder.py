@@ -181,6 +181,15 @@ def test_a_denoising_autoencoder_takes_noise_away(digits, corruption):
     np.testing.assert_array_equal(model.denoise(noisy), model.reconstruct(noisy))
 
 
+def test_corrupted_vectors_are_what_the_model_takes():
+    model = dense_autoencoder(
+        (6,), 2, (4,), likelihood="bernoulli", corruption=GaussianNoise(2.0), seed=0
+    )
+    noisy = model.corrupt(np.zeros((64, 6), "float32"))
+    assert noisy.min() == -1.0 and noisy.max() == 1.0
+    assert model.denoise(noisy).shape == (64, 6)
+
+
 def test_noise_differs_between_steps_and_not_between_evaluations(digits):
     model = make(corruption=GaussianNoise(0.5))
     first, second = (model.evaluate(digits, verbose=0) for _ in range(2))

@@ -1,9 +1,10 @@
 """What `fit` bounds of its waits for other processes."""
 
+import keras
 import numpy as np
 import pytest
 
-from kerasgen import distribution, models
+from kerasgen import backend, distribution, models
 
 STEP, LOGS, VALIDATION = (
     "a training step",
@@ -37,6 +38,7 @@ class Record:
 def noted(monkeypatch):
     record = Record()
     monkeypatch.setattr(distribution, "watch", lambda: record)
+    monkeypatch.setattr(backend, "compiles_steps", lambda model: True)
     return record.noted
 
 
@@ -55,6 +57,21 @@ def test_steps_are_bounded_that_cannot_be_compiled(noted):
     first = [STEP, "end"] * 2
     second = [STEP, "end"] * 5 + [LOGS, "end", VALIDATION, VALIDATION, "end"]
     assert noted == [*first, *second, "let others end", "stop"]
+
+
+def test_all_steps_are_bounded_where_nothing_is_compiled(noted, monkeypatch):
+    monkeypatch.setattr(backend, "compiles_steps", lambda model: False)
+    fit(validation_data=np.ones((12, 4), "float32"))
+    epoch = [STEP, "end"] * 5 + [LOGS, "end", VALIDATION, VALIDATION, "end"]
+    assert noted == [*epoch, *epoch, "let others end", "stop"]
+
+
+def test_what_compiles():
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
+    vae.compile("sgd", run_eagerly=True)
+    assert not backend.compiles_steps(vae)
+    vae.compile("sgd")
+    assert backend.compiles_steps(vae) == (keras.backend.backend() != "torch")
 
 
 def test_a_step_ends_where_it_is_looked_at(noted):

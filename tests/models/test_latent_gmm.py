@@ -175,6 +175,8 @@ def test_parts_must_fit(autoencoder):
 @pytest.mark.parametrize(
     ("error", "arguments", "message"),
     [
+        (ValueError, {"validation_data": (None,)}, "Received: a tuple of 1"),
+        (ValueError, {"validation_data": np.zeros((2, 3, 8, 1))}, r"\(2, 3, 8, 1\)"),
         (ValueError, {"epochs": 0}, "epochs"),
         (ValueError, {"tolerance": -1.0}, "tolerance"),
         (ValueError, {"warm_start": True, "num_starts": 2}, "num_starts=1"),

@@ -31,6 +31,19 @@ def fit(model, data, **arguments):
     return model.fit(data.images, labels, **given).history
 
 
+@pytest.mark.parametrize("builder", [dense_vae, dense_iwae])
+@pytest.mark.parametrize("run_eagerly", [False, True])
+def test_one_batch_with_labels(digits, builder, run_eagerly):
+    model = make(builder=builder, num_classes=10)
+    model.compile("adam", run_eagerly=run_eagerly)
+    batch = digits.images[:32], digits.labels[:32]
+    before = [np.array(weight) for weight in model.get_weights()]
+    assert np.isfinite(model.train_on_batch(*batch)).all()
+    assert any((a != b).any() for a, b in zip(before, model.get_weights(), strict=True))
+    assert np.isfinite(model.test_on_batch(*batch)).all()
+    assert np.isfinite(model.fit(*batch, verbose=0).history["loss"]).all()
+
+
 def test_annealing_multiplies_beta(digits):
     beta, steps = 2.0, 16
     model = make(1e-12, beta=beta, annealing=LinearAnnealing(steps))

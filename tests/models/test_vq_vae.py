@@ -162,6 +162,19 @@ def test_presets_hold_the_prior(digits, tmp_path):
     np.testing.assert_array_equal(loaded.encode(digits[:9]), model.encode(digits[:9]))
 
 
+def test_a_prior_can_be_replaced(digits, tmp_path):
+    model = make(num_codes=8)
+    for num_blocks in (1, 2):
+        prior = GatedPixelCNN((2, 2, 1), 8, num_blocks=num_blocks, filters=4)
+        model.set_prior(prior)
+    assert len(model.weights) == len(make(num_codes=8).weights) + len(prior.weights)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(loaded.generate(3, seed=1), model.generate(3, seed=1))
+    model.save_weights(tmp_path / "model.weights.h5")
+    model.load_weights(tmp_path / "model.weights.h5")
+
+
 def test_wrong_priors_and_codes(digits):
     model = make(num_codes=8)
     for prior in (

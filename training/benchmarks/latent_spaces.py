@@ -182,7 +182,12 @@ def render(done):
     ]
     for method in PRESETS:
         found, drawn = done[f"{method}/quality"], done[f"{method}/samples"]
-        cells = [found["continuity"], found["completeness"], *drawn.values()]
+        cells = [
+            found["continuity"],
+            found["completeness"],
+            drawn["prior"],
+            drawn["mixture"],
+        ]
         lines.append(f"| {method} | {' | '.join(map(str, cells))} |")
     lines += [
         "",

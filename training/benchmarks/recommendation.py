@@ -9,7 +9,7 @@ low-rank Poisson simulator, 4,000 users, 300 items, about 25 a user; `--data mov
 downloads the 100k ratings through TFDS. AutoRec of 12 units that is trained to bring
 back half of what it is not shown, AdamW(5e-3, decay 0.05), batch 64, 60 epochs; SVD of
 the best of 2 to 32 factors, chosen on the held-out items, which favours it. Three seeds
-of the split and the weights. The table lands in results/recommendation.md.
+of the data, the split and the weights. The table lands in results/recommendation.md.
 """
 
 import argparse
