@@ -67,7 +67,10 @@ class TrainingVerbs(PlayerTraining):
             validation_data: x, or the tuple (x, y), to `evaluate` after an epoch.
             shuffle: Whether arrays are shuffled.
             initial_epoch: Epoch at which training starts.
-            steps_per_epoch: Training steps an epoch; None for a pass over the data.
+            steps_per_epoch: Training steps an epoch; None for a pass over the data. A
+                `PyDataset`, or an iterable that can be started again, starts anew each
+                epoch: hand in an iterator, such as `iter(dataset.repeat())`, to go on
+                where the epoch before ended.
             validation_steps: Batches of validation data; None for all.
             validation_batch_size: `batch_size` by default.
             validation_freq: Epochs between two evaluations.
