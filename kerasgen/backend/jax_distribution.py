@@ -21,7 +21,6 @@ _HOST_DEVICES = "xla_force_host_platform_device_count"
 class _Started:
     # Not `keras.distribution.distribution()`, which threads that read data do not see.
     num_devices = 1
-    is_parallel = False
 
 
 def start(num_devices, timeout):
@@ -48,7 +47,7 @@ def start(num_devices, timeout):
         )
     count = len(own) if num_devices is None else num_devices
     before = _Started.num_devices // jax.process_count()
-    if _Started.is_parallel and num_devices is not None and count != before:
+    if _Started.num_devices > 1 and num_devices is not None and count != before:
         raise ValueError(
             f"Expected num_devices={before}, as of the first call of `data_parallel`. "
             f"Received: num_devices={num_devices}"
@@ -58,7 +57,6 @@ def start(num_devices, timeout):
         chosen += jax.local_devices(process)[:count]
     _Started.num_devices = len(chosen)
     if len(chosen) > 1:
-        _Started.is_parallel = True
         names = [f"{device.platform}:{device.id}" for device in chosen]
         keras.distribution.set_distribution(
             keras.distribution.DataParallel(devices=names)

@@ -1,18 +1,17 @@
 """Writes a grid of samples and their reconstructions after each epoch."""
 
-import keras
 import numpy as np
 
 from kerasgen import distribution, plot
 from kerasgen.arguments import check_positive_integer
-from kerasgen.files import check_folder_path, make_folder, remove_orphans
+from kerasgen.callbacks.picture_folder import PictureFolder
 from kerasgen.models.encoding_model import EncodingModel
 from kerasgen.models.map_batches import check_given_labels
 
 COLUMNS = 16
 
 
-class ReconstructionGrid(keras.callbacks.Callback):
+class ReconstructionGrid(PictureFolder):
     """Writes images above their reconstructions to `path/samples` as the model learns.
 
     `fit` creates the folder, and refuses one that cannot be written, before it trains;
@@ -37,7 +36,7 @@ class ReconstructionGrid(keras.callbacks.Callback):
     """
 
     def __init__(self, path, images, every=1, labels=None):
-        super().__init__()
+        super().__init__(path)
         check_positive_integer("every", every)
         images = np.asarray(images)
         fills_rows = len(images) % COLUMNS == 0 or len(images) < COLUMNS
@@ -48,7 +47,6 @@ class ReconstructionGrid(keras.callbacks.Callback):
             )
         if images.dtype != np.uint8:
             raise TypeError(f"Expected uint8 images. Received: dtype={images.dtype}")
-        self.folder = check_folder_path(path) / "samples"
         self.images = images
         self.labels = labels
         self.every = every
@@ -63,23 +61,13 @@ class ReconstructionGrid(keras.callbacks.Callback):
         spec.scan(self.images)
         check_given_labels(self.model, self.labels, len(self.images))
         spec.check_labels(self.labels, len(self.images))
-        distribution.on_first_process(self._prepare_folder)
-        self._is_swept = False
-
-    def on_epoch_begin(self, epoch, logs=None):
-        # Not before: by now `Checkpoint` has refused what another run is writing to.
-        if not self._is_swept:
-            distribution.on_first_process(lambda: remove_orphans(self.folder))
-        self._is_swept = True
+        self.prepare("reconstruction grids")
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
             brought = self.model.reconstruct(self.images, self.labels)
             path = self.folder / f"epoch-{epoch + 1:04d}.png"
             distribution.on_first_process(lambda: self._draw(path, brought))
-
-    def _prepare_folder(self):
-        make_folder(self.folder, "reconstruction grids")
 
     def _draw(self, path, brought):
         plot.save_image_grid(

@@ -1,13 +1,11 @@
 """Writes a grid of samples after each epoch."""
 
-import keras
-
 from kerasgen import distribution, plot, seeds
 from kerasgen.arguments import check_positive_integer
-from kerasgen.files import check_folder_path, make_folder, remove_orphans
+from kerasgen.callbacks.picture_folder import PictureFolder
 
 
-class SampleGrid(keras.callbacks.Callback):
+class SampleGrid(PictureFolder):
     """Writes samples of the same latents to `path/samples` as the model learns.
 
     `fit` creates the folder, and refuses one that cannot be written, before it trains;
@@ -31,10 +29,9 @@ class SampleGrid(keras.callbacks.Callback):
     """
 
     def __init__(self, path, num_samples=64, every=1, seed=0):
-        super().__init__()
+        super().__init__(path)
         check_positive_integer("num_samples", num_samples)
         check_positive_integer("every", every)
-        self.folder = check_folder_path(path) / "samples"
         self.num_samples = num_samples
         self.every = every
         self.seed = seeds.check_seed(seed)
@@ -46,20 +43,10 @@ class SampleGrid(keras.callbacks.Callback):
                 f"Received: samples of shape {self.model.data_shape}"
             )
         self.model.check_generates()
-        distribution.on_first_process(self._prepare_folder)
-        self._is_swept = False
-
-    def on_epoch_begin(self, epoch, logs=None):
-        # Not before: by now `Checkpoint` has refused what another run is writing to.
-        if not self._is_swept:
-            distribution.on_first_process(lambda: remove_orphans(self.folder))
-        self._is_swept = True
+        self.prepare("sample grids")
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every == 0:
             images = self.model.generate(self.num_samples, seed=self.seed)
             path = self.folder / f"epoch-{epoch + 1:04d}.png"
             distribution.on_first_process(lambda: plot.save_image_grid(path, images))
-
-    def _prepare_folder(self):
-        make_folder(self.folder, "sample grids")

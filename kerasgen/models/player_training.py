@@ -213,8 +213,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
     def _unpack(self, data):
         # Not yet tensors where nothing is compiled; one batch may have None for labels.
-        parts = [None if v is None else ops.convert_to_tensor(v) for v in data]
-        x, rows, *labels = parts
+        x, rows, *labels = (
+            None if part is None else ops.convert_to_tensor(part) for part in data
+        )
         return Batch(self.to_model_domain(x), labels[0] if labels else None, rows)
 
     def _record(self, terms, batch, accepted=None):
