@@ -53,6 +53,22 @@ def is_finite_number(value):
     return is_number and math.isfinite(value)
 
 
+def as_numbers(what, value, dtype=np.float32):
+    """`value` as a float array; raises TypeError unless it is of numbers.
+
+    Args:
+        what: What was expected, for messages: "latents".
+        value: Array-like of numbers.
+        dtype: Of the result.
+    """
+    try:
+        return np.asarray(value, dtype)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"Expected an array of {what}. Received: {type(value).__name__}, {error}"
+        ) from None
+
+
 def check_boolean(name, value):
     """The value as a bool; raises ValueError unless it is True or False."""
     if not isinstance(value, bool | np.bool_):

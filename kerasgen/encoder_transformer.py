@@ -58,7 +58,8 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
             self.
 
         Raises:
-            TypeError: X is no array, or a sparse one.
+            TypeError: X is no array, or a sparse one, or what was given for a model
+                is neither one nor a function.
             ValueError: The model has no encoder to vectors, is conditional, so that
                 `transform` could not encode, or is not compiled.
         """
@@ -118,6 +119,11 @@ class EncoderTransformer(keras.wrappers.SKLearnTransformer):
 
     def _get_model(self, X, y):
         if not isinstance(self.model, GenerativeModel):
+            if not callable(self.model):
+                raise TypeError(
+                    "Expected a model, or a function of X and y that returns one. "
+                    f"Received: model={self.model!r}"
+                )
             return self.model(X=X, y=y, **(self.model_kwargs or {}))
         if self.warm_start:
             return getattr(self, "model_", self.model)

@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasgen.arguments import check_positive_integer
 from kerasgen.datasets.interactions import check_interactions
+from kerasgen.models.encoding_model import EncodingModel
 
 
 def recommend(model, interactions, num_items=10, exclude_seen=True, batch_size=256):
@@ -42,6 +43,14 @@ def recommend(model, interactions, num_items=10, exclude_seen=True, batch_size=2
     >>> recommend(model, counts, num_items=3).shape
     (50, 3)
     """
+    num_columns = check_interactions(interactions).shape[1]
+    is_model = isinstance(model, EncodingModel)
+    if not is_model or model.data_shape != (num_columns,):
+        raise ValueError(
+            "Expected a model with `reconstruct`, such as `models.autorec` makes, of "
+            f"vectors of {num_columns} items, as the interactions have. Received: "
+            f"{type(model).__name__} of {getattr(model, 'data_shape', 'no samples')}"
+        )
     return rank_items(
         lambda rows: model.reconstruct(rows.toarray()),
         interactions,

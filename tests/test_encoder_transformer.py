@@ -126,6 +126,8 @@ def test_what_is_refused(digits):
     for model in (dense_vae(SHAPE, 2, hidden=(4,)), dcgan(SHAPE, 4, 4)):
         with pytest.raises(ValueError, match="Received: (VAE|GAN), compiled=False"):
             EncoderTransformer(model).fit(digits.images)
+    with pytest.raises(TypeError, match="Expected a model, or a .*Received: model='x'"):
+        EncoderTransformer("x").fit(digits.images)
     conditional = dense_vae(SHAPE, 2, hidden=(4,), num_classes=10)
     conditional.compile("adam")
     with pytest.raises(ValueError, match="unconditional one. Received: VAE, num_c"):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.sparse import csr_array
 
 import kerasgen
 from kerasgen.latent_space import (
@@ -203,3 +204,36 @@ def test_what_is_refused(digits, vae):
     ):
         with pytest.raises(ValueError, match=message):
             call()
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [(None, "NoneType"), ("x", "str"), (3, "int"), (csr_array(np.eye(64)), "csr_arr")],
+    ids=["none", "string", "number", "sparse"],
+)
+def test_what_is_no_array_of_samples_is_refused(digits, vae, given, name):
+    x = digits.images
+    for call in (
+        lambda: vae.encode(given),
+        lambda: vae.reconstruct(given),
+        lambda: vae.log_likelihood(given, 2),
+        lambda: latent_quality(vae, given, x, None),
+        lambda: latent_quality(vae, x[:50], given, None),
+        lambda: attribute_vector(vae, given, x),
+        lambda: edit(vae, given, np.zeros(2)),
+    ):
+        with pytest.raises(TypeError, match=f"Expected .*samples.* Received: {name}"):
+            call()
+
+
+def test_what_is_no_array_of_numbers_is_refused(digits, vae):
+    x = digits.images[:2]
+    for call in (
+        lambda: edit(vae, x, "sleeves"),
+        lambda: vae.decode_path([["z", "w"]]),
+        lambda: vae.interpolate("a", "b", 3),
+    ):
+        with pytest.raises(TypeError, match="Expected .*Received: "):
+            call()
+    with pytest.raises(ValueError, match="Expected samples of one shape. Received: "):
+        vae.encode([x[0], x[0, :4]])

@@ -14,7 +14,7 @@ from kerasgen.datasets import (
     interactions,
     synthetic_interactions,
 )
-from kerasgen.models import autorec
+from kerasgen.models import autorec, dense_autoencoder
 
 
 @pytest.fixture(scope="module")
@@ -206,6 +206,18 @@ def test_a_sparse_matrix_alone_is_no_data(synthetic):
     for verb in (model.fit, model.evaluate, model.encode, model.reconstruct):
         with pytest.raises(TypeError, match="InteractionDataset. Received: csr_array"):
             verb(synthetic)
+
+
+def test_a_model_of_other_samples_recommends_nothing(synthetic):
+    images = dense_autoencoder((8, 8, 1), 2, hidden=(4,))
+    fewer = autorec(59, latent_dim=4)
+    for model, message in (
+        ("autorec", "Received: str"),
+        (images, r"Received: Autoencoder of \(8, 8, 1\)"),
+        (fewer, r"vectors of 60 items, .*Received: Autoencoder of \(59,\)"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            recommendation.recommend(model, synthetic)
 
 
 def test_other_bad_arguments(synthetic):

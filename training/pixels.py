@@ -8,6 +8,7 @@ import numpy as np
 
 from .completions import CompletionRun
 from .extractor import extractor_card, load_extractor
+from .likelihoods import both_splits
 from .plain_bits import load_levels, plain_entries
 from .scoring import SampleScores
 
@@ -105,33 +106,30 @@ def pixel_run(
     # After the model: it draws initial weights, too.
     extractor = load_extractor(p["extractor"], data.image_shape)
     scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
-    labels = np.asarray(test.labels) if is_conditional else None
 
-    def measure(model):
-        bits = model.bits_per_dim(test.images, labels)
+    def likelihoods(model):
+        def bits(images, labels):
+            return model.bits_per_dim(images, labels if is_conditional else None)
+
         given = ", given their labels" if is_conditional else ""
-        levels = f"{p['num_levels']} levels"
+        protocol = f"mean over {{}}, {p['num_levels']} levels, exact{given}"
         return {
-            "test_bits_per_dim": {
-                "value": round(float(bits.mean()), 4),
-                "protocol": f"mean over {len(test.images)} test images, {levels}, "
-                f"exact{given}",
-            },
+            **both_splits("bits_per_dim", bits, test, data, protocol),
             **plain_entries(
-                data.images,
-                test.images,
+                data,
+                test,
                 p["num_levels"],
                 p["mixture_components"],
                 p["mixture_factors"],
             ),
-            **scores.measure(model),
         }
 
     return PixelRun(
         model=model,
         data=data,
         score="val_bits_per_dim",
-        measure=measure,
+        likelihoods=likelihoods,
+        measure=scores.measure,
         references=scores.references,
         card={
             "description": f"{description} on {p['dataset']}, {p['num_levels']} levels",
@@ -143,6 +141,6 @@ def pixel_run(
         },
         fit_arguments={"validation_data": validation},
         test_images=test.images,
-        test_labels=labels,
+        test_labels=np.asarray(test.labels) if is_conditional else None,
         make=lambda: builder(data),
     )

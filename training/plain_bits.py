@@ -7,6 +7,8 @@ import numpy as np
 
 from kerasgen import datasets, models
 
+from .likelihoods import both_splits
+
 # Of EM, from one k-means start.
 EPOCHS = 10
 TOLERANCE = 0.5
@@ -34,21 +36,25 @@ def make_mixture(image_shape, num_levels, num_components, num_factors, seed=0):
     )
 
 
-def mixture_entry(model, test, before=""):
-    """A card's entry: code length under a fitted mixture.
+def mixture_entries(model, train, test, ending="", before=""):
+    """A card's entries: bits a dimension under a fitted mixture.
 
     Args:
         model: `GaussianMixture`.
-        test: uint8 images (M, H, W, C) on the model's levels.
+        train, test: Datasets of uint8 images on the model's levels.
+        ending: Of the entries' names.
         before: First words of the protocol.
 
     Returns:
-        Dict of value, bits a dimension, and protocol.
+        Dict of name to value and protocol.
     """
-    return _entry(
-        float(np.mean(model.bits_per_dim(test))),
-        f"{before}mean over {len(test)} test images, {model.num_levels} levels, "
-        "uniform dequantisation, one draw, seed 0: an upper bound",
+    return both_splits(
+        "bits_per_dim" + ending,
+        lambda images, labels: model.bits_per_dim(images),
+        test,
+        train,
+        f"{before}mean over {{}}, {model.num_levels} levels, uniform dequantisation, "
+        "one draw, seed 0: an upper bound",
     )
 
 
@@ -56,8 +62,8 @@ def plain_entries(train, test, num_levels, num_components, num_factors):
     """Entries of plain models beside another: a mixture, fitted here, and no model.
 
     Args:
-        train: uint8 images (N, H, W, C) on `num_levels` evenly spaced levels.
-        test: uint8 images (M, H, W, C), likewise.
+        train, test: Datasets of uint8 images (N, H, W, C) on `num_levels` evenly
+            spaced levels.
         num_levels: Integer in [2, 256].
         num_components: Gaussians.
         num_factors: Directions of each, 1 to H W C - 1.
@@ -65,15 +71,15 @@ def plain_entries(train, test, num_levels, num_components, num_factors):
     Returns:
         Dict of name to value and protocol.
     """
-    model = make_mixture(train.shape[1:], num_levels, num_components, num_factors)
-    model.fit(train, epochs=EPOCHS, tolerance=TOLERANCE, verbose=0)
+    model = make_mixture(train.image_shape, num_levels, num_components, num_factors)
+    model.fit(train.images, epochs=EPOCHS, tolerance=TOLERANCE, verbose=0)
     before = (
         f"mixture of {num_components} probabilistic PCAs of {num_factors} factors, "
-        f"fitted to the {len(train)} training images by at most {EPOCHS} iterations of "
-        "EM; "
+        f"fitted to the {len(train.images)} training images by at most {EPOCHS} "
+        "iterations of EM; "
     )
     return {
-        "test_bits_per_dim_gaussian_mixture": mixture_entry(model, test, before),
+        **mixture_entries(model, train, test, "_gaussian_mixture", before),
         **uniform_entry(num_levels),
     }
 
@@ -81,8 +87,5 @@ def plain_entries(train, test, num_levels, num_components, num_factors):
 def uniform_entry(num_levels):
     """The entry of a model to which all levels are alike."""
     name = "test_bits_per_dim_uniform_model"
-    return {name: _entry(float(np.log2(num_levels)), f"log2 of {num_levels} levels")}
-
-
-def _entry(bits, protocol):
-    return {"value": round(bits, 4), "protocol": protocol}
+    bits = round(float(np.log2(num_levels)), 4)
+    return {name: {"value": bits, "protocol": f"log2 of {num_levels} levels"}}

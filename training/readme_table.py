@@ -226,13 +226,19 @@ def _score_row(label, num, values, keys):
 
 
 def _preset_rows(name):
-    """The numbers that sum a preset up: likelihood and FID, or accuracy."""
+    """The numbers that sum a preset up: likelihood and FID, or accuracy.
+
+    Those of training images stand beside those of test images.
+    """
     link = f"[`{name}`](zoo/{name}/README.md)"
     rows = []
-    for metric, entry in preset_card(name)["metrics"].items():
+    metrics = preset_card(name)["metrics"]
+    for metric, entry in metrics.items():
         if not HEADLINE.fullmatch(metric):
             continue
-        rows.append([link, f"{metric} {entry['value']}", entry["protocol"]])
+        train = metrics.get(re.sub("^test_", "train_", metric), entry)
+        beside = "" if train is entry else f" (training {train['value']})"
+        rows.append([link, f"{metric} {entry['value']}{beside}", entry["protocol"]])
         link = ""
     return rows
 

@@ -2,10 +2,10 @@
 
 A mixture that EM fits in minutes starts anew.
 
-The run folder holds recipe.json (the resolved parameters), metrics.csv, samples/ (a
-grid for each epoch, of models of images), checkpoints/, best/ (where a score selects
-the epoch), and at the end preset/. A classifier's has state.npz in place of the last
-four.
+The run folder holds recipe.json (the resolved parameters), metrics.csv, samples/ or
+reconstructions/ (a grid for each epoch, of models of images), checkpoints/, best/
+(where a score selects the epoch), and at the end preset/. A classifier's has state.npz
+in place of the last four.
 """
 
 import json

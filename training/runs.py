@@ -16,7 +16,8 @@ class GenerativeRun:
 
     model: compiled model. data: training data for `fit`. score: name of the logged
     value, lower is better, that selects the best epoch; None keeps the last. measure:
-    function of the trained model that returns the card's metrics. references: function
+    function of the trained model that returns the card's metrics. likelihoods: the same
+    of those that only other weights change; they come first. references: function
     without arguments that returns the same of a baseline and of real images. card:
     further fields of the card. judge_classes: function of the trained model that
     returns a row for each class and metrics that sum them up, for conditional models.
@@ -31,6 +32,7 @@ class GenerativeRun:
     measure: object
     references: object
     card: dict
+    likelihoods: object = None
     judge_classes: object = None
     callbacks: list = field(default_factory=list)
     fit_arguments: dict = field(default_factory=dict)
@@ -77,6 +79,8 @@ class GenerativeRun:
     def judge(self):
         """What the card says of the trained model: metrics and their references."""
         metrics, classes = self.measure(self.model), {}
+        if self.likelihoods is not None:
+            metrics = {**self.likelihoods(self.model), **metrics}
         if self.judge_classes is not None:
             classes["classes"], more = self.judge_classes(self.model)
             metrics = {**metrics, **more}

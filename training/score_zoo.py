@@ -2,8 +2,9 @@
 
     python -m training.score_zoo
     python -m training.score_zoo vae_digits
+    python -m training.score_zoo --likelihoods vae_digits
 
-Likelihoods stay as they are: only a change of weights changes them.
+Samples are scored again, or likelihoods, which only a change of weights changes.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from kerasgen.presets import list_presets, preset_card
 from .class_scores import judge_classes
 from .extractor import extractor_card, load_extractor
 from .publish import pictures_of, write_readme
+from .recipe import load_recipe
 from .runs import save_samples
 from .scoring import SampleScores
 
@@ -53,9 +55,25 @@ def score_preset(name, references):
         card["classes"], more = judge_classes(parameters, extractor, model)
         card["metrics"].update(more)
     card["references"] = values
-    folder = zoo_folder() / name
+    save_samples(model, zoo_folder() / name)
+    write_card(card)
+
+
+def score_likelihoods(name):
+    """Rewrites a preset's likelihoods; nothing where its recipe has none."""
+    card = preset_card(name)
+    run = load_recipe(name).build(card["parameters"])
+    if run.likelihoods is not None:
+        entries = run.likelihoods(from_preset(name))
+        # Twice: the first says the order, the last the values.
+        card["metrics"] = {**entries, **card["metrics"], **entries}
+        write_card(card)
+
+
+def write_card(card):
+    """Replaces a preset's card and page."""
+    folder = zoo_folder() / card["name"]
     write_atomically(folder / "card.json", (json.dumps(card, indent=1) + "\n").encode())
-    save_samples(model, folder)
     write_readme(folder)
 
 
@@ -64,9 +82,14 @@ def main():
     models = generative_presets()
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", default=models)
+    parser.add_argument("--likelihoods", action="store_true")
+    options = parser.parse_args()
     references = {}
-    for name in parser.parse_args().names:
-        score_preset(name, references)
+    for name in options.names:
+        if options.likelihoods:
+            score_likelihoods(name)
+        else:
+            score_preset(name, references)
         print(name, preset_card(name)["metrics"], flush=True)
 
 

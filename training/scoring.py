@@ -1,4 +1,4 @@
-"""What fills a card: scores of samples and likelihoods, each with its protocol.
+"""What fills a card: scores of samples, each with its protocol.
 
 Nothing here needs a network connection: real images are those of the dataset, features
 those of a classifier of the zoo.
@@ -15,7 +15,6 @@ SEED = 0
 SPREAD_SEEDS = range(1, 6)
 NUM_SPREAD = 1000
 MAX_SUBSET = 1000
-CROSS_ENTROPY = "grey levels read as probabilities: a cross-entropy, not a density"
 
 
 class SampleScores:
@@ -138,51 +137,6 @@ def gaussian_images(images, num, seed=SEED):
     return rounded.reshape(num, *images.shape[1:])
 
 
-def measure_likelihood(model, test, num_bound, num_importance, train=None, labels=None):
-    """The card's likelihoods of a VAE: name to value and protocol.
-
-    Args:
-        model: `VAE`.
-        test: uint8 test images.
-        num_bound: Test images of the importance-weighted bound.
-        num_importance: Draws of z for each of them.
-        train: uint8 training images, as many as `test` of which are measured too: the
-            gap is what the model has learned by heart.
-        labels: Pair of int labels, of `test` and of `train`, for a conditional model.
-    """
-    of_test, of_train = (None, None) if labels is None else labels
-    bound = f"test_log_likelihood_nats_{num_importance}_samples"
-    subset = slice(num_bound)
-    unit = "" if model.likelihood.is_discrete else "; " + CROSS_ENTROPY
-    given = "" if labels is None else ", given their labels"
-    entries = {
-        "test_elbo_nats": _number(
-            model.elbo(test, labels=of_test),
-            f"mean over {len(test)} test images{given}, one draw of z, seed 0{unit}",
-        ),
-        bound: _number(
-            model.log_likelihood(
-                test[subset],
-                num_importance,
-                labels=None if labels is None else of_test[subset],
-            ),
-            f"mean over the first {len(test[subset])} test images{given}, "
-            f"importance-weighted lower bound, seed 0{unit}",
-        ),
-    }
-    if train is not None:
-        train = train[: len(test)]
-        elbo = model.elbo(
-            train, labels=None if labels is None else of_train[: len(train)]
-        )
-        entries["train_elbo_nats"] = _number(
-            elbo,
-            f"mean over the first {len(train)} training images{given}, one draw of z, "
-            f"seed 0{unit}",
-        )
-    return entries
-
-
 def _entry(score, protocol, dataset, seed):
     parameters = "".join(f", {k} {v}" for k, v in score.parameters.items())
     origin = "" if seed is None else f" of seed {seed}"
@@ -195,7 +149,3 @@ def _entry(score, protocol, dataset, seed):
         f"{protocol['extractor']} ({protocol['extractor_digest'][:12]}){parameters}"
     )
     return entry
-
-
-def _number(values, protocol):
-    return {"value": round(float(np.mean(values)), 3), "protocol": protocol}

@@ -7,15 +7,16 @@ from kerasgen.files import check_folder_path, make_folder, remove_orphans
 
 
 class PictureFolder(keras.callbacks.Callback):
-    """Base of callbacks that draw into `path/samples`.
+    """Base of callbacks that draw into a folder of the run folder.
 
     Args:
         path: Run folder.
+        name: Of the folder in it; one for each kind of picture.
     """
 
-    def __init__(self, path):
+    def __init__(self, path, name):
         super().__init__()
-        self.folder = check_folder_path(path) / "samples"
+        self.folder = check_folder_path(path) / name
 
     def prepare(self, what):
         """Creates the folder, at the start of `fit`.

@@ -12,13 +12,14 @@ COLUMNS = 16
 
 
 class ReconstructionGrid(PictureFolder):
-    """Writes images above their reconstructions to `path/samples` as the model learns.
+    """Writes images above their reconstructions to a folder as the model learns.
 
     `fit` creates the folder, and refuses one that cannot be written, before it trains;
     so it does images or labels that do not fit the model.
 
     Args:
-        path: Run folder; pictures lie in `path/samples/epoch-0001.png` and so on.
+        path: Run folder; pictures lie in `path/reconstructions/epoch-0001.png` and so
+            on.
         images: uint8 (N, H, W, C), N at most 16 or a multiple of it.
         every: Epochs between two pictures.
         labels: int (N,), for a conditional model.
@@ -36,7 +37,7 @@ class ReconstructionGrid(PictureFolder):
     """
 
     def __init__(self, path, images, every=1, labels=None):
-        super().__init__(path)
+        super().__init__(path, "reconstructions")
         check_positive_integer("every", every)
         images = np.asarray(images)
         fills_rows = len(images) % COLUMNS == 0 or len(images) < COLUMNS

@@ -29,7 +29,7 @@ class SampleGrid(PictureFolder):
     """
 
     def __init__(self, path, num_samples=64, every=1, seed=0):
-        super().__init__(path)
+        super().__init__(path, "samples")
         check_positive_integer("num_samples", num_samples)
         check_positive_integer("every", every)
         self.num_samples = num_samples

@@ -16,9 +16,7 @@ from kerasgen.datasets.rows import Rows
 class InteractionDataset(ArrayDataset):
     """Rows of a sparse matrix as dense vectors, no more than a batch at once.
 
-    The order of an epoch is a function of `(seed, epoch)`, as in `ArrayDataset`; what
-    Keras's `predict` makes of it is in that order, too: shuffle=False for rows in the
-    order of the users.
+    The order of an epoch is a function of `(seed, epoch)`, as in `ArrayDataset`.
 
     Args:
         matrix: `scipy.sparse` matrix or array (num_users, num_items) of finite

@@ -112,7 +112,8 @@ def as_rows(samples):
         `h5py.Dataset`, are not loaded.
 
     Raises:
-        TypeError: The samples are sparse.
+        TypeError: The samples are sparse, or one number or string or no array at all.
+        ValueError: They are a list of samples of different shapes.
     """
     if isinstance(samples, Rows):
         return samples
@@ -131,4 +132,13 @@ def as_rows(samples):
     # Arrays in memory, of NumPy and of the backends, are exchanged by DLPack.
     if is_array_like and not hasattr(samples, "__dlpack__"):
         return ArrayRows(samples)
-    return np.asarray(samples)
+    try:
+        array = np.asarray(samples)
+    except ValueError as error:
+        raise ValueError(f"Expected samples of one shape. Received: {error}") from None
+    if not array.ndim:
+        raise TypeError(
+            "Expected samples, an array of shape (num_samples, ...). "
+            f"Received: {type(samples).__name__}"
+        )
+    return array

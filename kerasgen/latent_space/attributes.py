@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.arguments import is_finite_number
+from kerasgen.arguments import as_numbers, is_finite_number
 from kerasgen.latent_space.checks import check_model
 
 
@@ -64,7 +64,7 @@ def edit(model, x, vector, strength=1.0, value_range=None):
     (3, 8, 8, 1)
     """
     check_model(model)
-    vector = np.asarray(vector, np.float32)
+    vector = as_numbers("numbers, a direction of the latents", vector)
     is_finite = is_finite_number(strength) and np.isfinite(vector).all()
     if vector.shape != (model.latent_dim,) or not is_finite:
         raise ValueError(

@@ -8,6 +8,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from kerasgen import random, seeds
 from kerasgen.arguments import check_positive_integer
+from kerasgen.datasets.rows import as_rows
 from kerasgen.latent_space.checks import check_model
 from kerasgen.models.inputs import MODEL_RANGE, to_uint8
 from kerasgen.models.latent_model import LatentModel
@@ -74,6 +75,7 @@ def latent_quality(
         `LatentQuality`.
 
     Raises:
+        TypeError: The samples are no arrays, or sparse ones.
         ValueError: The samples do not fit the model, there are too few, or those held
             out are in the data.
 
@@ -90,6 +92,7 @@ def latent_quality(
     check_model(model)
     check_positive_integer("num_samples", num_samples)
     check_positive_integer("k", k)
+    data, held_out = as_rows(data), as_rows(held_out)
     if len(data) < max(k, 2) or not len(held_out):
         raise ValueError(
             f"Expected k={k} samples of the data or more, two at least, and one held "

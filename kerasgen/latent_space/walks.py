@@ -73,9 +73,10 @@ def traverse(model, x, dimensions=None, values=None, labels=None, value_range=No
     Reference: Higgins et al. 2017, "beta-VAE", section 4.1.
     """
     check_model(model)
-    if np.shape(x) != model.data_shape:
+    shape = np.shape(x)
+    if shape != model.data_shape:
         raise ValueError(
-            f"Expected one sample of shape {model.data_shape}. Received: {np.shape(x)}"
+            f"Expected one sample of shape {model.data_shape}. Received: shape={shape}"
         )
     every = np.arange(model.latent_dim)
     chosen = every if dimensions is None else np.asarray(dimensions)

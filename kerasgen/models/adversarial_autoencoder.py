@@ -4,13 +4,13 @@ import keras
 from keras import ops
 
 from kerasgen import likelihoods, losses
-from kerasgen.layers import MinibatchDiscrimination, MinibatchStdDev
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coder, check_coders
+from kerasgen.models.gan_checks import COMPARING
 from kerasgen.models.latent_model import LatentModel
 
 # Layers by which a score depends on the other codes of the batch.
-MIXING = (keras.layers.BatchNormalization, MinibatchDiscrimination, MinibatchStdDev)
+MIXING = (keras.layers.BatchNormalization, *COMPARING)
 
 
 @keras.saving.register_keras_serializable(package="kerasgen")

@@ -121,17 +121,19 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
     def call(self, x, labels=None, training=False):
         """Parameters of the distribution of every value.
 
-        `predict` gives the same batch by batch, of a model without classes. Values
-        between levels count as the nearest, which `log_likelihood` would refuse.
+        `predict` gives the same batch by batch. Values between levels count as the
+        nearest, which `log_likelihood` would refuse.
 
         Args:
-            x: uint8 or float (B, H, W, C).
+            x: uint8 or float (B, H, W, C), or [x, labels].
             labels: int (B,), for a conditional model.
             training: Whether layers run in training mode.
 
         Returns:
             float (B, H, W, C, num_parameters).
         """
+        if isinstance(x, list | tuple):
+            x, labels = x
         if labels is None:
             # The spec of a conditional model says what was expected.
             self.data_spec().check_labels(None, 0)

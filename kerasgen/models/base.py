@@ -6,7 +6,10 @@ import keras
 from keras import ops
 
 from kerasgen import backend, seeds
+from kerasgen.models.feed import reading
 from kerasgen.models.inputs import DataSpec
+from kerasgen.models.prediction import Inputs
+from kerasgen.models.training_data import no_end_of_data_warning
 from kerasgen.models.training_verbs import TrainingVerbs
 from kerasgen.weights_file import PresetError, read_weights
 
@@ -64,6 +67,10 @@ class GenerativeModel(TrainingVerbs):
         """What the model takes for data: a `DataSpec`."""
         return DataSpec(self.data_shape, self.num_classes, value_range)
 
+    def call_spec(self, value_range=None):
+        """What `call` takes, and `predict` checks: a `DataSpec`; samples here."""
+        return self.data_spec(value_range)
+
     def to_data_domain(self, x):
         """Model domain to data domain: uint8 images, or vectors as they are."""
         x = ops.cast(x, "float32")
@@ -85,6 +92,44 @@ class GenerativeModel(TrainingVerbs):
                 lambda *tensors: fn(*tensors, *static), self
             )
         return self._compiled_functions[key]
+
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose="auto",
+        steps=None,
+        callbacks=None,
+        value_range=None,
+    ):
+        """What `call` makes of each of its inputs, in the order of the data.
+
+        Args:
+            x: What `call` takes, samples or latents, checked as `fit` checks data:
+                arrays, the pair `[x, labels]` of a conditional model, or a source of
+                batches as in `fit`. An `ArrayDataset` is read in the order of its
+                samples, shuffled or not, without augmentation.
+            batch_size: As in `evaluate`.
+            verbose: As in `keras.Model.predict`.
+            steps: Batches to read; None for all.
+            callbacks: As in `keras.Model.predict`.
+            value_range: As in `fit`.
+
+        Returns:
+            NumPy array, or what `call` returns of them, a row for each sample.
+
+        Raises:
+            TypeError: As in `fit`.
+            ValueError: As in `fit`.
+        """
+        inputs = Inputs(self, x, batch_size, value_range)
+        with no_end_of_data_warning(), reading(inputs):
+            return super().predict(
+                inputs.batches(),
+                verbose=verbose,
+                steps=inputs.num_batches if steps is None else steps,
+                callbacks=callbacks,
+            )
 
     # Weights, presets and export.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from keras import ops
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import as_numbers, check_positive_integer
 from kerasgen.models.base import GenerativeModel
 from kerasgen.models.map_batches import check_given_labels
 from kerasgen.models.signatures import Signature, TensorInput, label_input
@@ -34,7 +34,7 @@ class DecodingModel(GenerativeModel):
                 missing or do not fit.
         """
         check_positive_integer("batch_size", batch_size)
-        path = np.asarray(path, np.float32)
+        path = as_numbers("latents", path)
         is_path = path.ndim > 1 and path.size and path.shape[-1] == self.latent_dim
         if not is_path or not np.isfinite(path).all():
             raise ValueError(

@@ -17,6 +17,9 @@ from kerasgen.losses.discriminator_head import output_range
 from kerasgen.models.network_graph import inputs_behind
 from kerasgen.techniques import AuxiliaryClassifier, Technique
 
+# Layers by which an output depends on the other samples of the batch.
+COMPARING = (MinibatchDiscrimination, MinibatchStdDev)
+
 
 def check_networks(generator, discriminator, latent_dim, num_classes):
     """Raises ValueError unless the networks fit each other and the classes.
@@ -82,8 +85,7 @@ def check_nothing_shared(networks):
 
 
 def _check_samples_alone(generator):
-    kinds = (MinibatchDiscrimination, MinibatchStdDev)
-    mixing = [layer.name for layer in _layers(generator, kinds)]
+    mixing = [layer.name for layer in _layers(generator, COMPARING)]
     if mixing:
         raise ValueError(
             "Layers that compare the samples of a batch show a discriminator how alike "

@@ -2,12 +2,17 @@
 
 import numpy as np
 
+from kerasgen.models.inputs import DataSpec
 from kerasgen.models.latent_model import LatentModel
 from kerasgen.models.latents import interpolate_latents
 
 
 class ImplicitModel(LatentModel):
     """Base of models whose latents are noise that a user may choose."""
+
+    def call_spec(self, value_range=None):
+        """What `call` takes: latents, a `DataSpec`."""
+        return DataSpec((self.latent_dim,), self.num_classes, value_range)
 
     def call(self, inputs, training=False):
         """Samples in the model domain, from the moving average where there is one.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.arguments import check_positive_integer
+from kerasgen.arguments import as_numbers, check_positive_integer
 
 
 def interpolate_latents(a, b, num_steps, mode, latent_dim):
@@ -30,7 +30,7 @@ def interpolate_latents(a, b, num_steps, mode, latent_dim):
             "Expected num_steps >= 2 and mode 'linear' or 'spherical'. "
             f"Received: num_steps={num_steps}, mode={mode!r}"
         )
-    a, b = (np.atleast_2d(np.asarray(end, dtype=np.float64)) for end in (a, b))
+    a, b = (np.atleast_2d(as_numbers("latents", end, np.float64)) for end in (a, b))
     if a.shape != b.shape or a.ndim != 2 or a.shape[1] != latent_dim:
         raise ValueError(
             f"Expected two arrays of latents of shape (num, {latent_dim}). "

@@ -36,7 +36,8 @@ def decode_codes(tables, data, shape):
         int32 array of that shape.
 
     Raises:
-        AssertionError: The bytes are none that the tables give.
+        AssertionError: The coder met bytes that these tables cannot have given. Others
+            that they have not given make other codes: what guards them is a checksum.
     """
     num, rows, columns = shape
     kinds = ops.convert_to_numpy(tables.kinds)

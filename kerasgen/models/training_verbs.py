@@ -213,6 +213,7 @@ class TrainingVerbs(PlayerTraining):
         Raises:
             FloatingPointError: As in `fit`; the next call trains on.
         """
+        self.check_devices()
         self.check_trainable_variables()
         self.faults.allow(0)
         logs = super().train_on_batch(

@@ -141,11 +141,21 @@ def backbone_encoder(
     return keras.Model(image, codes, name=name)
 
 
+def _check_input_size(input_size):
+    is_pair = isinstance(input_size, list | tuple) and len(input_size) == 2
+    if not is_pair or not all(isinstance(n, int) and n > 0 for n in input_size):
+        raise ValueError(
+            "`input_size` is (height, width), positive integers. "
+            f"Received: input_size={input_size!r}"
+        )
+
+
 def _features(image_shape, backbone, weights, input_size, trainable):
     """Symbolic images in [-1, 1], and the backbone's features of them, (B, D)."""
     height, width, channels = check_channels(image_shape)
     if input_size is None:
         input_size = (max(height, LEAST_SIZE), max(width, LEAST_SIZE))
+    _check_input_size(input_size)
     preprocess = preprocessing(backbone)
     image = x = keras.Input((height, width, channels), name="image")
     if (height, width) != tuple(input_size):

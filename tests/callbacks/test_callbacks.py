@@ -51,8 +51,9 @@ def fit(model, *callbacks, epochs=3, **options):
 def test_what_another_run_is_writing_is_left_alone(vae, tmp_path):
     with contextlib.closing(CheckpointFolder(tmp_path / "checkpoints")) as held:
         held.open()
-        (tmp_path / "samples").mkdir()
-        (tmp_path / "samples" / f"{TEMPORARY_PREFIX}0").touch()
+        for name in ("samples", "reconstructions"):
+            (tmp_path / name).mkdir()
+            (tmp_path / name / f"{TEMPORARY_PREFIX}0").touch()
         before = sorted(tmp_path.rglob("*"))
         grids = SampleGrid(tmp_path), ReconstructionGrid(tmp_path, IMAGES[:4])
         for grid in grids:
@@ -61,6 +62,8 @@ def test_what_another_run_is_writing_is_left_alone(vae, tmp_path):
         assert sorted(tmp_path.rglob("*")) == before
     fit(vae, *grids, Checkpoint(tmp_path), epochs=1)
     assert not [*tmp_path.rglob(f"{TEMPORARY_PREFIX}*")]
+    for grid in grids:
+        assert (grid.folder / "epoch-0001.png").is_file()
 
 
 def assert_equal_weights(model, expected):
@@ -140,7 +143,7 @@ def test_a_grid_of_vectors_is_refused_before_training(tmp_path):
 
 def test_reconstructions_are_below_what_they_are_of(vae, tmp_path):
     fit(vae, ReconstructionGrid(tmp_path, IMAGES[:3], every=2), epochs=2)
-    (path,) = (tmp_path / "samples").iterdir()
+    (path,) = (tmp_path / "reconstructions").iterdir()
     assert path.name == "epoch-0002.png"
     pairs = kerasgen.plot.pair_rows(IMAGES[:3], vae.reconstruct(IMAGES[:3]))
     kerasgen.plot.save_image_grid(tmp_path / "expected.png", pairs, columns=3)
@@ -163,7 +166,7 @@ def test_what_does_not_fit_is_refused_before_training(
     model = kerasgen.models.dense_vae(SHAPE, 2, hidden=(4,), num_classes=3, seed=1)
     grid = ReconstructionGrid(tmp_path, images, labels=labels)
     check_refusal(model, grid, message, np.arange(32) % 3)
-    assert not (tmp_path / "samples").exists()
+    assert not grid.folder.exists()
 
 
 def test_labels_of_a_model_without_classes_are_refused(tmp_path):

@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 
 import kerasgen
+from kerasgen import datasets
+from kerasgen.datasets import ArrayDataset
+from kerasgen.models import GatedPixelCNN, dense_vae
 from kerasgen.penalties import GradientPenalty
 
 SHAPE = (8, 8, 1)
@@ -118,6 +121,54 @@ def test_vectors_beyond_float32():
     vae.compile()
     with pytest.raises(ValueError, match="float32 can hold. Received: float64 values"):
         vae.fit(np.full((8, 4), 1e300), verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (IMAGES[:, :4], r"Expected data of shape \(num_samples"),
+        (IMAGES / 255.0, r"Expected uint8 images, or float images in \[-1, 1\]"),
+        (IMAGES * np.nan, "Expected finite values. Received: NaN"),
+        (None, "Received: "),
+        ("images", "Received: "),
+        (iter([IMAGES / 255.0]), r"Expected uint8 images, or float images in"),
+    ],
+    ids=["shape", "range", "nan", "none", "string", "iterator"],
+)
+def test_predict_refuses_what_fit_refuses(vae, x, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        vae.predict(x, verbose=0)
+
+
+def test_predict_keeps_the_order_of_a_shuffling_dataset(vae):
+    expected = vae.predict(IMAGES, verbose=0)
+    dataset = ArrayDataset(IMAGES, batch_size=4, seed=1)
+    np.testing.assert_allclose(vae.predict(dataset, verbose=0), expected, atol=1e-6)
+    in_parts = (IMAGES[start : start + 4] for start in range(0, len(IMAGES), 4))
+    np.testing.assert_allclose(vae.predict(in_parts, verbose=0), expected, atol=1e-6)
+    assert vae.predict(dataset, steps=1, verbose=0).shape == (4, *expected.shape[1:])
+
+
+def test_a_conditional_model_predicts_with_its_labels():
+    model = dense_vae((8, 8, 1), 2, hidden=(4,), num_classes=3)
+    images, labels = IMAGES[:6], np.arange(6) % 3
+    expected = model.predict([images, labels], verbose=0)
+    dataset = ArrayDataset(images, labels, batch_size=4)
+    np.testing.assert_allclose(model.predict(dataset, verbose=0), expected, atol=1e-6)
+    assert not np.allclose(model.predict([images, labels[::-1]], verbose=0), expected)
+    pixels = GatedPixelCNN((8, 8, 1), 4, num_blocks=1, filters=4, num_classes=3)
+    x = datasets.quantize(images, 4)
+    np.testing.assert_allclose(
+        pixels.predict((x, labels), verbose=0),
+        keras.ops.convert_to_numpy(pixels(x, labels)),
+        atol=1e-5,
+    )
+
+
+def test_latents_that_predict_draws_from_are_checked(gan):
+    for z in (np.zeros((2, 3), "float32"), np.full((2, gan.latent_dim), np.inf)):
+        with pytest.raises(ValueError, match="Received: "):
+            gan.predict(z, verbose=0)
 
 
 def test_predict_takes_uint8_as_it_takes_floats(vae):

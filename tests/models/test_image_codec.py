@@ -134,6 +134,7 @@ def test_made_up_codes_give_an_image_or_an_error(codec, digits):
     """Whoever knows the format can write a checksum that is right."""
     header = codec.compress(digits[0])[: HEADER.size]
     rng = np.random.default_rng(0)
+    num_images = 0
     for num_words in (0, 1, 2, 30):
         for _ in range(20):
             coded = rng.bytes(4 * num_words)
@@ -143,7 +144,9 @@ def test_made_up_codes_give_an_image_or_an_error(codec, digits):
             except CodecError as error:
                 assert "Received: bytes that cannot be decoded" in str(error)
             else:
-                assert brought.shape == SHAPE
+                assert brought.shape == SHAPE and brought.dtype == np.uint8
+                num_images += 1
+    assert num_images
 
 
 def test_images_of_another_codec_are_told(codec, digits):

@@ -160,7 +160,10 @@ def test_the_labels_of_a_prediction_may_not_be_missing(digits):
     brought = model.predict([x, labels], verbose=0)
     assert brought.shape == (4, *SHAPE)
     with pytest.raises(ValueError, match=r"expected inputs \[x, labels\]. Received: "):
-        model.predict(x, verbose=0)
+        model(x)
+    for given in (x, [x, None]):
+        with pytest.raises(ValueError, match=r"expected labels in \[0, 10\).*Received"):
+            model.predict(given, verbose=0)
 
 
 def test_codes_are_drawn_from_the_posterior(digits):

@@ -79,6 +79,8 @@ def test_feature_matching_finds_the_backbone_s_layers():
         ({"backbone": "NoNet"}, "MobileNetV2.*Received: 'NoNet'"),
         ({"image_shape": (28, 28, 2)}, "image_shape"),
         ({"input_size": (16, 16)}, "16"),
+        ({"input_size": 3}, "`input_size` is .*Received: input_size=3"),
+        ({"input_size": (32.0, 32)}, "`input_size` is .*Received: "),
     ],
 )
 def test_bad_arguments_are_refused(arguments, message):

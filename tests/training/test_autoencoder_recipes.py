@@ -20,7 +20,7 @@ def test_a_card_has_the_errors_of_training_and_test_images(tmp_path):
     assert {*card["metrics"]} == {"test_psnr_db", "train_psnr_db"} | latent
     assert all(np.isfinite(m["value"]) for m in card["metrics"].values())
     assert {*pictures_of(card)} == {"reconstructions.png"}
-    assert (tmp_path / "run" / "samples" / "epoch-0002.png").is_file()
+    assert (tmp_path / "run" / "reconstructions" / "epoch-0002.png").is_file()
     page = render_readme(card)
     assert "](reconstructions.png)" in page and "model.reconstruct(x)" in page
     target = publish(tmp_path / "run", tmp_path / "zoo")
@@ -52,6 +52,9 @@ def test_a_conditional_vae_is_judged_by_class(tmp_path):
     assert "given their labels" in metrics["test_elbo_nats"]["protocol"]
     bound = metrics["test_log_likelihood_nats_10_samples"]["value"]
     assert bound > metrics["test_elbo_nats"]["value"]
+    assert metrics["train_log_likelihood_nats_10_samples"]["value"] == pytest.approx(
+        bound, rel=0.2
+    )
     assert "samples.png" in pictures_of(card)
 
 
@@ -61,7 +64,9 @@ def test_a_vq_vae_is_trained_with_its_prior_and_goes_on(tmp_path):
     card = preset_card(preset)
     metrics = card["metrics"]
     assert 1 <= metrics["test_code_perplexity"]["value"] <= 8
-    assert 0 < metrics["test_bits_per_code"]["value"] < 4
+    bits = metrics["test_bits_per_code"]["value"]
+    assert 0 < bits < 4
+    assert metrics["train_bits_per_code"]["value"] == pytest.approx(bits, rel=0.1)
     assert {"test_psnr_db", "fid128_test", "class_agreement"} <= {*metrics}
     assert {*pictures_of(card)} == {"samples.png", "reconstructions.png"}
     model = from_preset(preset)

@@ -53,6 +53,9 @@ def test_a_run_makes_both_tables(sources, tiny, monkeypatch, tmp_path):
     run = input_pipeline.measure_memory(sources["memmap"], filters=2, num_steps=6)
     assert run["steps"] == 6 and len(run["anonymous"]) == len(run["resident"]) == 6
     assert 10 < run["anonymous"][-1] <= run["resident"][-1]
+    monkeypatch.setattr(input_pipeline.os, "sysconf", lambda name: 1000)
+    large = input_pipeline.measure_large(2, 3, tmp_path / "large.npy")
+    assert large["steps"] == 3 and large["memory_gb"] < 0.01
     done = {"torch": {"throughput": rows, "memory": {"memmap": run}}}
     page = input_pipeline.render(done)
     assert f"| torch | array | {rows[1]['images_per_second']} |" in page

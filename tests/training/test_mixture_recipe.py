@@ -36,6 +36,10 @@ def test_a_mixture_is_fitted_scored_and_run_anew(tmp_path):
         model, test = from_preset(preset), datasets.load("digits", "test").images
         expected = model.bits_per_dim(datasets.quantize(test, 17)).mean()
         assert bits["value"] == pytest.approx(expected, abs=1e-4)
+        images = datasets.load("digits", "train[:256]").images
+        expected = model.bits_per_dim(datasets.quantize(images, 17)).mean()
+        found = card["metrics"]["train_bits_per_dim"]["value"]
+        assert found == pytest.approx(expected, abs=1e-4)
         assert card["selected_by"] == "val_bits_per_dim"
         assert (preset / "samples.png").is_file()
         page = render_readme(card)

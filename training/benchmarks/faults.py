@@ -231,14 +231,16 @@ def read_report(report):
     bad = [*report.iter("failure"), *report.iter("error")]
     left_out = [element.get("message") for element in report.iter("skipped")]
     outcome = [f"failed: {element.get('message', '')[:200]}" for element in bad]
-    if len(left_out) == len(cases):
-        outcome += [f"left out: {message}" for message in left_out[:1]]
-        outcome = outcome or ["failed: no test ran"]
+    if not cases:
+        outcome = ["failed: no test ran"]
     details = [value for name, value in properties if name == "detail"]
     counted = [int(value) for name, value in properties if name == "trials"]
+    if not outcome and len(left_out) < len(cases):
+        outcome = [HELD, *details]
+    outcome += [f"left out: {message}" for message in dict.fromkeys(left_out)]
     return {
-        "outcome": "; ".join(outcome or [HELD, *details]).replace("\n", " "),
-        "trials": max(counted, default=1),
+        "outcome": "; ".join(outcome).replace("\n", " "),
+        "trials": max(counted, default=None),
         "checks": len(cases) - len(left_out),
         "seconds": round(sum(float(element.get("time")) for element in cases)),
     }
@@ -246,7 +248,7 @@ def read_report(report):
 
 def render(done):
     """The page in Markdown."""
-    trials = max(row["trials"] for row in done.values())
+    trials = max(row["trials"] or 1 for row in done.values())
     lines = [
         "# Faults",
         "",
@@ -265,7 +267,7 @@ def render(done):
                 continue
             lines.append(
                 f"| {case.number} | {case.done} | {case.expected} | {backend} | "
-                f"{row['trials']} | {row['checks']} | "
+                f"{row['trials'] or ''} | {row['checks']} | "
                 f"{row['outcome'].replace('|', '/')} | {row['seconds']} |"
             )
     return "\n".join(lines) + "\n"
@@ -275,7 +277,7 @@ def holds(row, trials):
     """Whether a row says that its case held, in as many trials where it counts them."""
     if row is None or not row["outcome"].startswith(HELD):
         return False
-    return row["trials"] == 1 or row["trials"] >= trials
+    return row["trials"] is None or row["trials"] >= trials
 
 
 def main():

@@ -11,12 +11,16 @@ compiled model; medians of the rounds, the first 10 steps of each left out. "Rea
 alone" is the adapter without a step. Memory: resident memory of the process, sampled a
 hundred times in 10,000 steps of a narrower DCGAN. "Anonymous" leaves out pages of
 mapped files, which the system takes back when it needs them. Growth is the median of
-the last tenth of the samples less that of the second. Rows are kept by backend in
-results/input_pipeline.json; the table lands in results/input_pipeline.md. Linux only.
+the last tenth of the samples less that of the second. "Larger than memory" is a mapped
+file of 64 x 64 colour images, black and sparse on the disk, half as large again as the
+memory of the machine, read in random order for a tenth of those steps. Rows are kept by
+backend in results/input_pipeline.json; the table lands in results/input_pipeline.md.
+Linux only.
 """
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -25,7 +29,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasgen import models
+from kerasgen import datasets, models
 from kerasgen.models.training_data import make_training_feed
 
 from .input_sources import make_sources
@@ -37,6 +41,7 @@ SHAPE, BATCH_SIZE, WARM_UP = (28, 28, 1), 64, 10
 BARE = "bare step"
 WATCHED = ("memmap", "folder, stream", "TFDS, stream")
 NUM_SAMPLES = 100
+LARGE, LARGE_SHAPE = "memmap, larger than memory", (64, 64, 3)
 BYTES = {"resident": "VmRSS", "anonymous": "RssAnon"}
 
 
@@ -82,10 +87,10 @@ def memory():
     }
 
 
-def make_model(filters):
+def make_model(filters, shape=SHAPE):
     """A compiled DCGAN."""
     keras.utils.set_random_seed(0)
-    gan = models.dcgan(SHAPE, latent_dim=64, filters=filters, seed=0)
+    gan = models.dcgan(shape, latent_dim=64, filters=filters, seed=0)
     gan.compile(keras.optimizers.Adam(2e-4, 0.5), keras.optimizers.Adam(2e-4, 0.5))
     return gan
 
@@ -179,15 +184,30 @@ def measure_throughput(sources, filters, num_steps, rounds):
     return rows
 
 
-def measure_memory(source, filters, num_steps):
+def measure_memory(source, filters, num_steps, shape=SHAPE):
     """Samples of memory in a run of so many steps."""
-    model = make_model(filters)
+    model = make_model(filters, shape)
     watch = MemoryWatch(max(1, num_steps // NUM_SAMPLES))
-    steps = len(source)
+    steps = min(len(source), num_steps)
+    options = {"steps_per_epoch": steps, "verbose": 0}
     # Warm-up: what is compiled and cached once is no growth.
-    model.fit(source, verbose=0)
-    model.fit(source, epochs=-(-num_steps // steps), verbose=0, callbacks=[watch])
+    model.fit(source, **options)
+    epochs = -(-num_steps // steps)
+    model.fit(source, epochs=epochs, callbacks=[watch], **options)
     return {"steps": watch.step, "every": watch.every, **watch.samples}
+
+
+def measure_large(filters, num_steps, path):
+    """As `measure_memory`, of a mapped file that memory cannot hold."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    num_images = int(1.5 * total) // int(np.prod(LARGE_SHAPE))
+    shape = (num_images, *LARGE_SHAPE)
+    np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
+    images = np.load(path, mmap_mode="r")
+    source = datasets.ArrayDataset(images, batch_size=BATCH_SIZE)
+    run = measure_memory(source, filters, num_steps, LARGE_SHAPE)
+    sizes = {"file_gb": images.nbytes, "memory_gb": total}
+    return {**run, **{name: round(size / 1e9, 1) for name, size in sizes.items()}}
 
 
 def growth(samples):
@@ -241,6 +261,9 @@ def main():
             )
             print(name, run, flush=True)
             results["memory"][name] = run
+        results["memory"][LARGE] = measure_large(
+            options.memory_filters, options.memory_steps // 10, Path(folder) / "l.npy"
+        )
     done = json.loads(PATH.read_text()) if PATH.is_file() else {}
     done[keras.backend.backend()] = results
     if options.dry:
@@ -285,6 +308,8 @@ def render(done):
                 for kind in ("anonymous", "resident")
                 for value in (run[kind][-1], growth(run[kind]))
             ]
+            if "file_gb" in run:
+                name += f": {run['file_gb']} GB of {run['memory_gb']} GB"
             lines.append(
                 f"| {backend} | {name} | {run['steps']} | {' | '.join(cells)} |"
             )

@@ -201,7 +201,16 @@ def measure_bfloat16(rounds, steps):
         "fit": lambda: fit(model, images),
         "PyTorch by hand, float32": lambda: loop(images, BATCH_SIZE),
     }
-    return row_of(alternate(variants, rounds), steps)
+    return row_of(alternate(variants, rounds), steps, instructions=bfloat16_support())
+
+
+def bfloat16_support():
+    """What instructions for bfloat16 the CPU has, where Linux tells."""
+    try:
+        words = Path("/proc/cpuinfo").read_text().split()
+    except OSError:
+        return []
+    return sorted({word for word in words if word.endswith("_bf16")})
 
 
 def main():
@@ -242,6 +251,8 @@ def render(done):
     ]
     for backend, rows in done.items():
         for name, row in rows.items():
+            if "instructions" in row:
+                name += f" ({', '.join(row['instructions'])})"
             times = ", ".join(f"{k}: {v:g}" for k, v in row["ms_per_step"].items())
             target = BFLOAT16_TARGET if BFLOAT16 in name else TARGETS[backend]
             low, high = row["ratios"]

@@ -18,8 +18,9 @@ from ..autoencoders import QUICK as SHARED_QUICK
 from ..autoencoders import compile_model, load
 from ..class_scores import judge_classes
 from ..extractor import extractor_card, load_extractor
+from ..likelihoods import vae_likelihoods
 from ..runs import GenerativeRun
-from ..scoring import SampleScores, measure_likelihood
+from ..scoring import SampleScores
 
 PARAMETERS = {
     **SHARED,
@@ -59,22 +60,16 @@ def build(p):
     extractor = load_extractor(p["extractor"], data.image_shape)
     scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
 
-    def measure(model):
-        likelihood = measure_likelihood(
-            model,
-            test.images,
-            p["num_bound_images"],
-            p["num_importance_samples"],
-            data.images,
-            (test.labels, data.labels),
-        )
-        return {**likelihood, **scores.measure(model)}
+    def likelihoods(model):
+        bound = p["num_bound_images"], p["num_importance_samples"]
+        return vae_likelihoods(model, test, data, *bound, given_labels=True)
 
     return GenerativeRun(
         model=model,
         data=data,
         score="val_loss",
-        measure=measure,
+        likelihoods=likelihoods,
+        measure=scores.measure,
         references=scores.references,
         card={
             "description": f"Convolutional VAE, conditional on {data.num_classes} "

@@ -54,18 +54,18 @@ def build(p):
     extractor = load_extractor(p["extractor"], data.image_shape)
     scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
 
-    def measure(model):
+    def likelihoods(model):
         return {
-            "test_bits_per_dim": plain_bits.mixture_entry(model, test.images),
+            **plain_bits.mixture_entries(model, data, test),
             **plain_bits.uniform_entry(p["num_levels"]),
-            **scores.measure(model),
         }
 
     return CompletionRun(
         model=model,
         data=data,
         score="val_bits_per_dim",
-        measure=measure,
+        likelihoods=likelihoods,
+        measure=scores.measure,
         references=scores.references,
         card={
             "description": f"Mixture of {p['num_components']} probabilistic PCAs of "

@@ -19,6 +19,7 @@ from .. import autoencoders
 from ..class_scores import judge_classes
 from ..clock import Clock
 from ..extractor import load_extractor
+from ..likelihoods import both_splits
 from ..runs import samples_caption, save_samples
 from ..scoring import SampleScores
 
@@ -124,14 +125,20 @@ def build(p):
     def measure(model, data, test, extractor):
         entries = autoencoders.split_scores(model, data, test, extractor)
         entries["test_code_perplexity"] = perplexity(model, test.images)
-        codes = model.code_images(test.images)
-        bits = model.prior.bits_per_dim(codes, test.labels)
-        entries["test_bits_per_code"] = {
-            "value": round(float(bits.mean()), 4),
-            "protocol": f"of the prior, given the label, mean over the codes of "
-            f"{len(codes)} test images; {np.log2(p['num_codes']):.2g} without a prior",
-        }
         return {**entries, **scores.measure(model)}
+
+    def likelihoods(model):
+        def bits(images, labels):
+            return model.prior.bits_per_dim(model.code_images(images), labels)
+
+        return both_splits(
+            "bits_per_code",
+            bits,
+            test,
+            run.data,
+            "of the prior, given the label, mean over the codes of {}; "
+            f"{np.log2(p['num_codes']):.2g} without a prior",
+        )
 
     run = autoencoders.reconstruction_run(
         p,
@@ -147,7 +154,9 @@ def build(p):
     # After the model: it draws initial weights, too.
     extractor = load_extractor(p["extractor"], run.model.data_shape)
     scores = SampleScores(extractor, p["dataset"], p["split"], p["num_test_samples"])
+    test = autoencoders.load(p, "test")
     run.p = p
+    run.likelihoods = likelihoods
     run.references = scores.references
     run.judge_classes = functools.partial(judge_classes, p, extractor)
     return run
