@@ -4,8 +4,8 @@ Every number is a pure function of (seed, step, stream, substep, row, element) t
 the Threefry-2x32 block cipher, in int32 arithmetic. No two draws share numbers, a
 data-parallel replica draws what a single device would, and the only state to save is
 a step counter. Everything here runs eagerly and inside `tf.function` and `jax.jit`.
-A draw is about 250 small operations: draw a step's noise at once on PyTorch, which has
-no compiler here to fuse them.
+A draw is about 250 small operations, which PyTorch, without a compiler here to fuse
+them, leaves to NumPy on a CPU: draw a step's noise at once.
 
 Reference: Salmon et al. 2011, "Parallel Random Numbers: As Easy as 1, 2, 3".
 """
@@ -84,7 +84,7 @@ def _four_rounds(index, carry):
 def _rotate_left(x, distance):
     # The right shift of int32 copies the sign bit on every backend, hence the mask.
     factor = _power_of_two(distance)
-    low = ops.right_shift(x, 32 - distance) & (factor - 1)
+    low = backend.right_shift(x, 32 - distance) & (factor - 1)
     return x * factor | low
 
 

@@ -36,7 +36,6 @@ UNMEASURED = {
     "bfloat16_fid",
     "faults",
     "input_pipeline",
-    "step_time",
 }
 
 

@@ -13,6 +13,7 @@ imported here:
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
+- `right_shift`: of int32, with the sign
 - `sync`: brings the variables up to date in the middle of `fit`
 - `to_stream`: the iterable that the backend's `fit` reads batches from
 - `total`: sum of all values of tensors
@@ -44,6 +45,7 @@ input_gradient = _backend.input_gradient
 minimize = _backend.minimize
 peek = _backend.peek
 repeat = _backend.repeat
+right_shift = _backend.right_shift
 sync = _backend.sync
 to_stream = _backend.to_stream
 total = _backend.total
@@ -62,6 +64,7 @@ __all__ = [
     "minimize",
     "peek",
     "repeat",
+    "right_shift",
     "sync",
     "to_stream",
     "total",

@@ -1,6 +1,7 @@
 """JAX: functional gradients over Keras variables, and a jitted train step."""
 
 import functools
+import operator
 
 import jax
 import keras
@@ -206,6 +207,9 @@ def repeat(number, fn, carry):
         The last carry.
     """
     return jax.lax.fori_loop(0, number, fn, carry)
+
+
+right_shift = operator.rshift
 
 
 def traced_once(fn):

@@ -147,6 +147,9 @@ def repeat(number, fn, carry):
     return carry
 
 
+right_shift = tf.bitwise.right_shift
+
+
 def traced_once(fn):
     """`fn` as an operation of its own, traced once for each shape.
 

@@ -1,6 +1,10 @@
 """PyTorch: eager autograd; nothing outside a loss function records a graph."""
 
+import functools
+import operator
+
 import keras
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
@@ -114,16 +118,34 @@ def repeat(number, fn, carry):
     return carry
 
 
+right_shift = operator.rshift
+_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
 def traced_once(fn):
-    """`fn` itself: nothing is traced.
+    """`fn` on NumPy's arrays where its tensors are the host's.
+
+    Nothing is traced here, and small operations of NumPy take a fifth of the time.
 
     Args:
-        fn: Pure function of positional tensors, or of pairs of them.
+        fn: Pure function of pairs of int32 tensors, of operators and `right_shift`.
 
     Returns:
         A function of the same arguments and results.
     """
-    return fn
+
+    @functools.wraps(fn)
+    def on_host(*pairs):
+        words = [word for pair in pairs for word in pair]
+        # Tensors of other classes may have no values, but a shape.
+        is_host = all(type(w) in _PLAIN and w.device.type == "cpu" for w in words)
+        if not is_host or torch.compiler.is_compiling():
+            return fn(*pairs)
+        with np.errstate(over="ignore"):  # of scalars; arrays wrap without a word
+            results = fn(*([word.numpy(force=True) for word in p] for p in pairs))
+        return tuple(torch.from_numpy(np.asarray(result)) for result in results)
+
+    return on_host
 
 
 def compiles_steps(model):
@@ -164,7 +186,15 @@ class _Stream(IterableDataset):
     def __iter__(self):
         for step in self.steps():
             (arrays,) = step.shares
-            yield tuple(keras.ops.convert_to_tensor(array) for array in arrays)
+            yield tuple(_as_tensor(array) for array in arrays)
+
+
+def _as_tensor(array):
+    """Without a copy where there can be one memory: a step's arrays are its own."""
+    on_host = keras.src.backend.torch.core.get_device() == "cpu"
+    if on_host and isinstance(array, np.ndarray) and array.flags.writeable:
+        return torch.from_numpy(array)
+    return keras.ops.convert_to_tensor(array)
 
 
 def to_stream(steps, signature):

@@ -9,8 +9,11 @@ import functools
 
 import keras
 import torch
-from keras import layers
+from keras import activations, layers
+from keras.src.models.functional import Functional
 from torch.nn import functional
+
+from kerasgen.backend.torch_graph import DirectCalls
 
 
 def fuse(network):
@@ -23,6 +26,8 @@ def fuse(network):
         call = _CALLS.get(type(layer))
         if call is not None:
             layer.call = functools.partial(call, layer)
+        elif isinstance(layer, keras.Model) and type(layer).call is Functional.call:
+            layer.call = DirectCalls(layer)
 
 
 def convolve(inputs, kernel, pads, stride=1):
@@ -72,7 +77,7 @@ def _convolve(layer, inputs):
         layer.dilation_rate,
         layer.groups,
     )
-    return _activate(layer, y)
+    return _activate(layer, y.permute(0, 2, 3, 1))
 
 
 def _convolve_transposed(layer, inputs):
@@ -93,7 +98,14 @@ def _convolve_transposed(layer, inputs):
         layer.strides,
         [crop for crop, _ in crops],
     )
-    return _activate(layer, y)
+    return _activate(layer, y.permute(0, 2, 3, 1))
+
+
+def _multiply(layer, inputs, training=None):
+    if inputs.ndim != 2 or layer.lora_enabled or layer.quantization_mode:
+        return type(layer).call(layer, inputs, training=training)
+    bias = layer.bias.value if layer.use_bias else None
+    return _activate(layer, functional.linear(inputs, layer.kernel.value.T, bias))
 
 
 def _normalize(layer, inputs, training=None, mask=None):
@@ -137,13 +149,21 @@ def _kernel_and_bias(layer):
 
 
 def _activate(layer, y):
-    y = y.permute(0, 2, 3, 1)
-    return y if layer.activation is None else layer.activation(y)
+    activation = layer.activation
+    return y if activation is None else _ACTIVATIONS.get(activation, activation)(y)
 
 
+# Without Keras's work around each operation.
+_ACTIVATIONS = {
+    activations.linear: lambda y: y,
+    activations.relu: torch.relu,
+    activations.sigmoid: torch.sigmoid,
+    activations.tanh: torch.tanh,
+}
 # Subclasses may compute something else.
 _CALLS = {
     layers.Conv2D: _convolve,
     layers.Conv2DTranspose: _convolve_transposed,
+    layers.Dense: _multiply,
     layers.BatchNormalization: _normalize,
 }

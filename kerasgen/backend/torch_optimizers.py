@@ -34,15 +34,16 @@ def fuse_optimizer(optimizer):
 
 def _update(optimizer, gradients, variables, learning_rate):
     index = [optimizer._get_variable_index(v) for v in variables]
+    # The parameters themselves: `value` asks first what else could be meant.
     slots = [
-        [all_slots[i].value for i in index]
+        [all_slots[i]._value for i in index]
         for all_slots in (optimizer._momentums, optimizer._velocities)
     ]
     largest = (
-        [optimizer._velocity_hats[i].value for i in index] if optimizer.amsgrad else []
+        [optimizer._velocity_hats[i]._value for i in index] if optimizer.amsgrad else []
     )
     step = int(optimizer.iterations) + 1
-    values = [v.value for v in variables]
+    values = [v._value for v in variables]
     # Keras adds epsilon before PyTorch's correction of the second moment.
     correction = (1.0 - optimizer.beta_2**step) ** 0.5
     adam(

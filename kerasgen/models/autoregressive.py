@@ -121,8 +121,8 @@ class AutoregressiveModel(SinglePlayer, LikelihoodModel):
     def call(self, x, labels=None, training=False):
         """Parameters of the distribution of every value.
 
-        `predict` gives the same batch by batch. Values between levels count as the
-        nearest, which `log_likelihood` would refuse.
+        `predict` gives the same batch by batch. Values between levels, which it and
+        `log_likelihood` refuse, count as the nearest.
 
         Args:
             x: uint8 or float (B, H, W, C), or [x, labels].

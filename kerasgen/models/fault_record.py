@@ -1,6 +1,7 @@
 """Remembers the first value of training that was not finite, and counts skips."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerasgen import backend
@@ -38,15 +39,15 @@ class FaultRecord(keras.layers.Layer):
         Returns:
             bool scalar tensor: all values so far were finite.
         """
-        code = ops.convert_to_tensor(0, "int32")
         # In the order of `names`: JAX hands dicts back with sorted keys.
-        for number, name in reversed(tuple(enumerate(self.names, start=1))):
-            if name in values:
-                is_finite = ops.isfinite(ops.cast(values[name], "float32"))
-                code = ops.where(is_finite, code, number)
+        named = [i for i, name in enumerate(self.names, start=1) if name in values]
+        given = ops.stack([values[self.names[i - 1]] for i in named])
+        end = len(self.names) + 1
+        first = ops.min(ops.where(ops.isfinite(given), end, np.array(named, "int32")))
         healthy = self.is_clear()
+        code = ops.where(first == end, 0, first)
         self.step.assign(ops.where(healthy, step, self.step.value))
-        self.code.assign(ops.where(healthy, ops.cast(code, "int32"), self.code.value))
+        self.code.assign(ops.where(healthy, code, self.code.value))
         return self.is_clear()
 
     def end_step(self):

@@ -222,13 +222,14 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         weight = replicas.samples_of(batch.rows)
         if accepted is not None:
             weight = weight * ops.cast(accepted, "float32")
-            # NaN of weight 0 is NaN still.
-            terms = {
-                name: ops.where(accepted, value, ops.zeros_like(value))
-                for name, value in terms.items()
-            }
         for name, value in terms.items():
-            self.trackers[name].update_state(value, sample_weight=weight)
+            weighted = weight * ops.cast(value, "float32")
+            if accepted is not None:
+                # NaN of weight 0 is NaN still.
+                weighted = ops.where(accepted, weighted, 0.0)
+            # As its `update_state`, which asks what else these scalars could be.
+            self.trackers[name].total.assign_add(weighted)
+            self.trackers[name].count.assign_add(weight)
 
     def _variables_of(self, player):
         return [v for net in self.players[player] for v in net.trainable_variables]

@@ -63,7 +63,7 @@ def test_every_number_of_levels_goes_there_and_back():
 
 
 @pytest.mark.eager
-def test_predictions_are_of_the_nearest_levels(make):
+def test_calls_are_of_the_nearest_levels(make):
     """As what is served: a graph cannot refuse values."""
     model, x = randomize(make()), images(3)
     x[:, 1, 1] = 100
@@ -72,4 +72,7 @@ def test_predictions_are_of_the_nearest_levels(make):
     expected = model.predict(rounded, verbose=0)
     as_float = (x / 127.5 - 1).astype("float32")
     for given in (x, as_float):
-        np.testing.assert_array_equal(model.predict(given, verbose=0), expected)
+        found = ops.convert_to_numpy(model(given))
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        with pytest.raises(ValueError, match="evenly spaced levels .*Received: "):
+            model.predict(given, verbose=0)

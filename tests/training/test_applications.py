@@ -67,7 +67,7 @@ def test_the_preset_of_a_codec_compresses(tmp_path):
     assert "model.compress(image)" in render_readme(card)
     assert {"test_psnr_db", "test_ssim"} < {*card["metrics"]}
     assert (preset / "reconstructions.png").is_file()
-    assert len(list((tmp_path / "run" / "samples").iterdir())) == 2
+    assert len(list((tmp_path / "run" / "reconstructions").iterdir())) == 2
 
 
 def test_codes_are_judged_beside_pca_and_pixels(tmp_path):

@@ -1,0 +1,88 @@
+"""Keras's graphs of layers run without Keras's work around each layer.
+
+`Layer.__call__` of Keras converts arguments, looks for masks, opens scopes and resolves
+`training` anew at each call: some 0.1 ms a layer, which PyTorch, eager, waits for. None
+of it does anything to layers of Keras's own classes that map one float32 tensor to
+another.
+"""
+
+import torch
+from keras import layers
+
+# Subclasses may do more. Those of the second group know of `training`.
+PLAIN = {
+    layers.Activation,
+    layers.Conv2D,
+    layers.Conv2DTranspose,
+    layers.Dense,
+    layers.ELU,
+    layers.Flatten,
+    layers.LeakyReLU,
+    layers.ReLU,
+    layers.Reshape,
+    layers.UpSampling2D,
+    layers.ZeroPadding2D,
+}
+TRAINED = {layers.BatchNormalization}
+
+
+class DirectCalls:
+    """`call` of a functional model.
+
+    Layers that something else than their class decides about, such as a hook, a mask or
+    another precision, are called as Keras calls them.
+
+    Args:
+        network: Keras's functional model.
+    """
+
+    def __init__(self, network):
+        self.network = network
+        nodes = network._nodes_by_depth
+        self.nodes = [
+            (node, node.operation, _is_direct(node), type(node.operation) in TRAINED)
+            for depth in sorted(nodes, reverse=True)
+            for node in nodes[depth]
+            if node.operation and not node.is_input
+        ]
+
+    def __call__(self, inputs, training=None, mask=None, **context):
+        network = self.network
+        is_single = isinstance(inputs, torch.Tensor) and len(network.inputs) == 1
+        if not is_single or mask is not None or context or len(network.outputs) != 1:
+            call = type(network).call
+            return call(network, inputs, training=training, mask=mask, **context)
+        (x,) = network._standardize_inputs(inputs)
+        made = {id(network.inputs[0]): x}
+        given = {} if training is None else {"training": training}
+        for node, layer, is_direct, is_trained in self.nodes:
+            if is_direct:
+                x = made[id(node.input_tensors[0])]
+                if x.dtype is torch.float32 and _is_free(x, layer):
+                    y = layer.call(x, **given) if is_trained else layer.call(x)
+                    made[id(node.outputs[0])] = y
+                    continue
+            arguments, options = node.arguments.fill_in(made)
+            if "training" in getattr(layer, "_call_context_args", ()):
+                options = {**options, **given}
+            outputs = layer(*arguments, **options)
+            outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
+            made.update(zip(map(id, node.outputs), outputs, strict=True))
+        return made[id(network.outputs[0])]
+
+
+def _is_direct(node):
+    layer = node.operation
+    return (
+        type(layer) in PLAIN | TRAINED
+        and len(node.input_tensors) == len(node.arguments.args) == 1
+        and not node.arguments.kwargs
+        and layer.compute_dtype == layer.variable_dtype == "float32"
+        and layer.activity_regularizer is None
+    )
+
+
+def _is_free(x, layer):
+    """Whether nothing was hung on the tensor or the layer since."""
+    hooks = layer._forward_hooks or layer._forward_pre_hooks
+    return not hooks and getattr(x, "_keras_mask", None) is None
