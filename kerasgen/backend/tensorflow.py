@@ -103,6 +103,31 @@ class TrainStep:
         with _after(data):
             return distribution.reducible(self.test_batch(data))
 
+    def _make_function(self, step_function):
+        of_datasets = super()._make_function(step_function)
+        compiled = []
+
+        def function(iterator):
+            if not isinstance(iterator, _HostSteps):
+                return of_datasets(iterator)
+            if self.steps_per_execution > 1:
+                return of_datasets(iterator.of_dataset())
+            batch = next(iterator)
+            if self.run_eagerly:
+                return step_function(tuple(map(tf.convert_to_tensor, batch)))
+            if not compiled:
+                compiled.append(
+                    tf.function(
+                        step_function,
+                        input_signature=[iterator.signature],
+                        jit_compile=self.jit_compile,
+                        autograph=False,
+                    )
+                )
+            return compiled[0](batch)
+
+        return function
+
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras reads a batch here to build a model; ours are built.
         return
@@ -200,25 +225,60 @@ def to_stream(steps, signature):
         signature: Tuple of `(shape, dtype)`, None where a size varies.
 
     Returns:
-        `tf.data.Dataset`, under a strategy one of its distributed datasets.
+        What makes an iterator of batches; under a strategy one of its datasets.
     """
+    signature = tuple(tf.TensorSpec(s, d) for s, d in signature)
 
     def shares():
         for step in steps():
             yield from step.shares
 
     if distribution.num_devices() == 1:
-        return _dataset(shares, signature)
+        return _HostStream(shares, signature)
     return tf.distribute.get_strategy().distribute_datasets_from_function(
         lambda context: _dataset(shares, signature)
     )
 
 
+class _HostStream:
+    """Batches that go to the step as they are.
+
+    tf.data would take 0.8 ms of the host for each of them, 60 ms for each `fit`.
+    """
+
+    def __init__(self, batches, signature):
+        self.batches = batches
+        self.signature = signature
+
+    def __iter__(self):
+        return _HostSteps(self.batches, self.signature)
+
+
+class _HostSteps:
+    """Iterator of batches; nothing is read before the first is asked for."""
+
+    def __init__(self, batches, signature):
+        self.signature = signature
+        self._batches = batches
+        self._iterator = None
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        if self._iterator is None:
+            self._iterator = self._batches()
+        return next(self._iterator)
+
+    def of_dataset(self):
+        """The same for a graph that reads several batches itself."""
+        if self._iterator is None:
+            self._iterator = iter(_dataset(self._batches, self.signature))
+        return self._iterator
+
+
 def _dataset(batches, signature):
-    dataset = tf.data.Dataset.from_generator(
-        batches,
-        output_signature=tuple(tf.TensorSpec(s, d) for s, d in signature),
-    )
+    dataset = tf.data.Dataset.from_generator(batches, output_signature=signature)
     options = tf.data.Options()
     # The tear-down of autotune's thread stalls the end of fit() for up to a second.
     options.autotune.enabled = False

@@ -134,8 +134,7 @@ class Feed(DataAdapter):
             self._read_ahead = None
 
     def get_tf_dataset(self):
-        # tf.data reads ahead in threads of its own.
-        return self._backend_stream(self.steps)
+        return self._backend_stream(self._epoch_steps_ahead)
 
     def get_jax_iterator(self):
         return self._backend_stream(self._epoch_steps_ahead)

@@ -69,9 +69,10 @@ def sample_pixels(network, distribution, uniform, temperature, labels=None, give
         flat = ops.reshape(levels, (batch_size, width * channels))
         return write_column(image, row, flat), state
 
-    state = network.begin(batch_size, labels)
     image = ops.zeros((batch_size, height, width * channels), "int32")
-    image, _ = ops.fori_loop(0, height, finish_row, (image, state))
+    with network.precision_scope():
+        state = network.begin(batch_size, labels)
+        image, _ = ops.fori_loop(0, height, finish_row, (image, state))
     return ops.reshape(image, (batch_size, height, width, channels))
 
 

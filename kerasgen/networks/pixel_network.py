@@ -2,6 +2,7 @@
 
 import keras
 from keras import ops
+from keras.src.backend import AutocastScope
 
 from kerasgen.layers.masked_dense import MaskedDense
 
@@ -52,6 +53,10 @@ class PixelNetwork(keras.layers.Layer):
 
     def end_row(self, state, values):
         return state
+
+    def precision_scope(self):
+        """Where the parts that make up `call` compute as they do in it."""
+        return AutocastScope(self.compute_dtype)
 
     def zeros(self, *shape):
         """Zeros of the network's compute dtype."""

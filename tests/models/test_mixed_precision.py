@@ -106,3 +106,21 @@ def test_the_scale_is_saved(policy, tmp_path):
     state.close()
     assert scale_of(other, "discriminator") == 2.0**57
     contracts.assert_equal_states(gan.get_weights(), other.get_weights())
+
+
+@pytest.mark.parametrize("policy", POLICIES[:1], indirect=True)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: models.PixelCNN((4, 4, 1), 4, num_blocks=1, filters=4),
+        lambda: models.GatedPixelCNN(
+            (4, 4, 1), 4, num_blocks=2, filters=4, num_classes=3
+        ),
+        lambda: models.PixelRNN((4, 4, 1), 4, num_layers=1, filters=4),
+    ],
+    ids=["pixel_cnn", "gated", "pixel_rnn"],
+)
+def test_pixel_models_draw(policy, make):
+    model = make()
+    assert model.network.compute_dtype == "bfloat16"
+    assert len(np.unique(model.generate(8, seed=0))) == 4
