@@ -11,6 +11,7 @@ imported here:
 - `compiled`: a compiled inference function over a model's variables
 - `compiles_steps`: whether the first steps of a model are compiled
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
+- `is_known_true`: whether a condition holds, where that needs no wait for a step
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
 - `right_shift`: of int32, with the sign
@@ -42,6 +43,7 @@ distribution = _backend.distribution
 fuse = _backend.fuse
 fuse_optimizer = _backend.fuse_optimizer
 input_gradient = _backend.input_gradient
+is_known_true = _backend.is_known_true
 minimize = _backend.minimize
 peek = _backend.peek
 repeat = _backend.repeat
@@ -61,6 +63,7 @@ __all__ = [
     "fuse",
     "fuse_optimizer",
     "input_gradient",
+    "is_known_true",
     "minimize",
     "peek",
     "repeat",

@@ -249,6 +249,15 @@ def compiled(fn, model):
     return lambda *args: pure([v.value for v in model.variables], *args)
 
 
+def is_known_true(condition):
+    """False: while a step is traced nobody can tell.
+
+    Args:
+        condition: Scalar bool tensor.
+    """
+    return False
+
+
 def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
     state = getattr(model, "_jax_state", None)

@@ -208,6 +208,15 @@ def compiled(fn, model):
     return tf.function(fn, reduce_retracing=True, autograph=False)
 
 
+def is_known_true(condition):
+    """False: while a step is traced nobody can tell.
+
+    Args:
+        condition: Scalar bool tensor.
+    """
+    return False
+
+
 def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
     return variable.numpy()

@@ -170,6 +170,15 @@ def compiled(fn, model):
     )
 
 
+def is_known_true(condition):
+    """Whether it holds, where the host can tell while a step runs.
+
+    Args:
+        condition: Scalar bool tensor.
+    """
+    return bool(condition)
+
+
 def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
     return keras.ops.convert_to_numpy(variable.value)
