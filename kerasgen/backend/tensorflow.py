@@ -105,7 +105,7 @@ class TrainStep:
 
     def _make_function(self, step_function):
         of_datasets = super()._make_function(step_function)
-        compiled = []
+        compiled = {}
 
         def function(iterator):
             if not isinstance(iterator, _HostSteps):
@@ -115,16 +115,15 @@ class TrainStep:
             batch = next(iterator)
             if self.run_eagerly:
                 return step_function(tuple(map(tf.convert_to_tensor, batch)))
-            if not compiled:
-                compiled.append(
-                    tf.function(
-                        step_function,
-                        input_signature=[iterator.signature],
-                        jit_compile=self.jit_compile,
-                        autograph=False,
-                    )
+            kind = iterator.signature
+            if kind not in compiled:
+                compiled[kind] = tf.function(
+                    step_function,
+                    input_signature=[kind],
+                    jit_compile=self.jit_compile,
+                    autograph=False,
                 )
-            return compiled[0](batch)
+            return compiled[kind](batch)
 
         return function
 

@@ -8,7 +8,7 @@ from kerasgen.models.sources import is_array, make_source
 
 
 class Inputs:
-    """Checked batches `(x,)`, or `([x, labels],)` of a conditional model, in order.
+    """Checked batches `(x,)`, or `((x, labels),)` of a conditional model, in order.
 
     Args:
         model: `GenerativeModel`.
@@ -48,7 +48,7 @@ class Inputs:
         try:
             for batch in self.source.batches(0, 0):
                 x, labels = batch.read(np.arange(batch.num_rows))
-                yield (x if labels is None else [x, labels],)
+                yield (x if labels is None else (x, labels),)
         except Exception as error:
             self.error = error
             raise

@@ -178,6 +178,13 @@ def test_predict_takes_uint8_as_it_takes_floats(vae):
     )
 
 
+def test_what_was_compiled_for_uint8_takes_floats_for_floats(vae):
+    """Numbers of one dtype could be cast to the other, and mean something else."""
+    floats = (IMAGES / 127.5 - 1.0).astype("float32")
+    losses = [vae.evaluate(x, verbose=0)[0] for x in (IMAGES, floats, IMAGES)]
+    np.testing.assert_allclose(losses, losses[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize("player", ["generator", "discriminator"])
 def test_freezing_after_compile_asks_for_compile(gan, player):
     network = getattr(gan, player)
