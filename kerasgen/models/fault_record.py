@@ -47,11 +47,10 @@ class FaultRecord(keras.layers.Layer):
             return is_fine
         end = len(self.names) + 1
         first = ops.min(ops.where(ops.isfinite(given), end, np.array(named, "int32")))
-        healthy = self.is_clear()
-        code = ops.where(first == end, 0, first)
-        self.step.assign(ops.where(healthy, step, self.step.value))
-        self.code.assign(ops.where(healthy, code, self.code.value))
-        return self.is_clear()
+        is_new = ops.logical_and(self.is_clear(), ops.not_equal(first, end))
+        self.step.assign(ops.where(is_new, step, self.step.value))
+        self.code.assign(ops.where(is_new, first, self.code.value))
+        return is_fine
 
     def end_step(self):
         """Lets the next step train, where this one may be skipped."""
