@@ -36,6 +36,7 @@ UNMEASURED = {
     "bfloat16_fid",
     "faults",
     "input_pipeline",
+    "step_time",
 }
 
 
