@@ -119,7 +119,15 @@ def repeat(number, fn, carry):
 
 
 right_shift = operator.rshift
-_PLAIN = (torch.Tensor, torch.nn.Parameter)
+
+
+def _is_on_host(tensor):
+    # Tensors of other classes, and those of `torch.func`, may have a shape alone.
+    return (
+        type(tensor) in (torch.Tensor, torch.nn.Parameter)
+        and tensor.device.type == "cpu"
+        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    )
 
 
 def traced_once(fn):
@@ -137,9 +145,8 @@ def traced_once(fn):
     @functools.wraps(fn)
     def on_host(*pairs):
         words = [word for pair in pairs for word in pair]
-        # Tensors of other classes may have no values, but a shape.
-        is_host = all(type(w) in _PLAIN and w.device.type == "cpu" for w in words)
-        if not is_host or torch.compiler.is_compiling():
+        is_traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
+        if is_traced or not all(map(_is_on_host, words)):
             return fn(*pairs)
         with np.errstate(over="ignore"):  # of scalars; arrays wrap without a word
             results = fn(*([word.numpy(force=True) for word in p] for p in pairs))

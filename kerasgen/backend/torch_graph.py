@@ -76,8 +76,8 @@ def _is_direct(node):
     return (
         type(layer) in PLAIN | TRAINED
         and len(node.input_tensors) == len(node.arguments.args) == 1
-        and not node.arguments.kwargs
-        and layer.compute_dtype == layer.variable_dtype == "float32"
+        and all(value is None for value in node.arguments.kwargs.values())
+        and layer.variable_dtype == "float32"
         and layer.activity_regularizer is None
     )
 
@@ -85,4 +85,5 @@ def _is_direct(node):
 def _is_free(x, layer):
     """Whether nothing was hung on the tensor or the layer since."""
     hooks = layer._forward_hooks or layer._forward_pre_hooks
-    return not hooks and getattr(x, "_keras_mask", None) is None
+    is_plain = not hooks and layer.compute_dtype == "float32"
+    return is_plain and getattr(x, "_keras_mask", None) is None

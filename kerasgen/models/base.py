@@ -6,6 +6,7 @@ import keras
 from keras import ops
 
 from kerasgen import backend, seeds
+from kerasgen.arguments import check_positive_integer
 from kerasgen.models.feed import reading
 from kerasgen.models.inputs import DataSpec
 from kerasgen.models.prediction import Inputs
@@ -111,7 +112,7 @@ class GenerativeModel(TrainingVerbs):
                 samples, shuffled or not, without augmentation.
             batch_size: As in `evaluate`.
             verbose: As in `keras.Model.predict`.
-            steps: Batches to read; None for all.
+            steps: Batches to read, fewer where there are no more; None for all.
             callbacks: As in `keras.Model.predict`.
             value_range: As in `fit`.
 
@@ -122,6 +123,8 @@ class GenerativeModel(TrainingVerbs):
             TypeError: As in `fit`.
             ValueError: As in `fit`.
         """
+        if steps is not None:
+            check_positive_integer("steps", steps)
         inputs = Inputs(self, x, batch_size, value_range)
         with no_end_of_data_warning(), reading(inputs):
             return super().predict(

@@ -161,3 +161,47 @@ def test_moments_do_not_stay_below_the_normal_range():
         momentum = ops.convert_to_numpy(optimizer._momentums[0])
         assert not ((momentum != 0) & (abs(momentum) < smallest)).any()
     np.testing.assert_allclose(momentum, [0, 0, 1e-3, 1e-20], 1e-5, 1e-30)
+
+
+def make_graph():
+    """Layers called directly, one of them twice, between others."""
+    image = keras.Input((8, 8, 1))
+    conv = layers.Conv2D(1, 3, padding="same", activation="relu")
+    x = layers.Add()([conv(conv(image)), image])
+    x = layers.LeakyReLU()(layers.BatchNormalization(momentum=0.5)(x))
+    x = keras.Sequential([keras.Input((64,)), layers.Dense(8, "gelu")])(
+        layers.Flatten()(x)
+    )
+    return keras.Model(image, layers.Dense(3, "tanh")(x))
+
+
+def test_a_fused_graph_computes_what_keras_s_does():
+    plain, fused = make_graph(), make_graph()
+    fused.set_weights(plain.get_weights())
+    backend.fuse(fused)
+    x = np.random.RandomState(0).standard_normal((5, 8, 8, 1)).astype("float32")
+    for training in (True, False):
+        outputs = [
+            ops.convert_to_numpy(m(x, training=training)) for m in (plain, fused)
+        ]
+        np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-6)
+    for one, other in zip(plain.get_weights(), fused.get_weights(), strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
+    assert not np.array_equal(fused.get_weights()[4], np.zeros(1))  # moving mean
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's graphs")
+def test_layers_are_called_directly_where_nothing_else_decides():
+    network = make_graph()
+    backend.fuse(network)
+    direct = {
+        type(layer).__name__
+        for _, layer, is_direct, _ in network.call.nodes
+        if is_direct
+    }
+    assert direct >= {"BatchNormalization", "Conv2D", "Dense", "Flatten", "LeakyReLU"}
+    seen = []
+    conv = network.layers[1]
+    conv.register_forward_hook(lambda *given: seen.append(given))
+    network(np.zeros((1, 8, 8, 1), "float32"))
+    assert len(seen) == 2

@@ -147,6 +147,9 @@ def test_predict_keeps_the_order_of_a_shuffling_dataset(vae):
     in_parts = (IMAGES[start : start + 4] for start in range(0, len(IMAGES), 4))
     np.testing.assert_allclose(vae.predict(in_parts, verbose=0), expected, atol=1e-6)
     assert vae.predict(dataset, steps=1, verbose=0).shape == (4, *expected.shape[1:])
+    for steps in (0, 1.5):
+        with pytest.raises(ValueError, match="`steps` is an integer >= 1. Received"):
+            vae.predict(IMAGES, steps=steps, verbose=0)
 
 
 def test_a_conditional_model_predicts_with_its_labels():
