@@ -41,12 +41,12 @@ class FaultRecord(keras.layers.Layer):
         """
         # In the order of `names`: JAX hands dicts back with sorted keys.
         named = [i for i, name in enumerate(self.names, start=1) if name in values]
-        given = ops.stack([values[self.names[i - 1]] for i in named])
-        is_fine = ops.logical_and(self.is_clear(), ops.all(ops.isfinite(given)))
+        is_finite = ops.isfinite(ops.stack([values[self.names[i - 1]] for i in named]))
+        is_fine = ops.logical_and(self.is_clear(), ops.all(is_finite))
         if backend.is_known_true(is_fine):
             return is_fine
         end = len(self.names) + 1
-        first = ops.min(ops.where(ops.isfinite(given), end, np.array(named, "int32")))
+        first = ops.min(ops.where(is_finite, end, np.array(named, "int32")))
         is_new = ops.logical_and(self.is_clear(), ops.not_equal(first, end))
         self.step.assign(ops.where(is_new, step, self.step.value))
         self.code.assign(ops.where(is_new, first, self.code.value))

@@ -252,7 +252,7 @@ def reading(*feeds):
     TensorFlow reads in its own threads and turns every exception into one of its own.
 
     Args:
-        *feeds: `Feed`s that are read within.
+        *feeds: `Feed`s, or others with their `error` and `close`, read within.
     """
     try:
         yield
