@@ -113,11 +113,7 @@ def key(seed, stream="", step=0, substep=0):
         >>> tuple(key(0, "latent", step=3).shape)
         (2,)
     """
-    if isinstance(seed, int):
-        seed = seed_word(check_seed(seed))
-    seed, step, substep = (ops.cast(word, "int32") for word in (seed, step, substep))
-    stream = ops.convert_to_tensor(stream_id(stream), dtype="int32")
-    return ops.stack(threefry((seed, stream), (step, substep)))
+    return _stacked_key(seed, stream, step, substep)
 
 
 def bits(key, rows, num, laps=None):
@@ -136,8 +132,7 @@ def bits(key, rows, num, laps=None):
         >>> tuple(bits(key(0), ops.arange(3, dtype="int32"), 5).shape)
         (3, 5)
     """
-    num_blocks = (num + 1) // 2
-    return _interleave(_blocks(key, rows, num_blocks, laps), num_blocks, num)
+    return _flat(_word_pairs(key, rows, laps, _num_blocks(num)), (num,))
 
 
 def uniform(key, rows, shape, laps=None):
@@ -157,8 +152,8 @@ def uniform(key, rows, shape, laps=None):
         >>> bool(ops.all((u >= 0) & (u < 1)))
         True
     """
-    words = bits(key, rows, math.prod(shape), laps)
-    return ops.reshape(_to_uniform(words), (-1, *shape))
+    num_blocks = _num_blocks(math.prod(shape))
+    return _flat(_uniform_pairs(key, rows, laps, num_blocks), shape)
 
 
 def normal(key, rows, shape, laps=None):
@@ -180,31 +175,92 @@ def normal(key, rows, shape, laps=None):
     Reference: Box and Muller 1958, "A Note on the Generation of Random Normal
     Deviates".
     """
-    num = math.prod(shape)
-    num_blocks = (num + 1) // 2
-    first, second = map(_to_uniform, _blocks(key, rows, num_blocks, laps))
-    # 1 - u lies in (0, 1], so that the logarithm is finite.
-    radius = ops.sqrt(ops.log(1.0 - first) * -2.0)
-    angle = second * _TWO_PI
-    pair = (radius * ops.cos(angle), radius * ops.sin(angle))
-    return ops.reshape(_interleave(pair, num_blocks, num), (-1, *shape))
+    num_blocks = _num_blocks(math.prod(shape))
+    return _flat(_normal_pairs(key, rows, laps, num_blocks), shape)
 
 
-def _blocks(key, rows, num_blocks, laps):
+# What follows works in one namespace `xp`, `keras.ops` or NumPy, and arrays of it.
+
+
+def _key_words(xp, seed, stream, step, substep):
+    if isinstance(seed, int):
+        seed = seed_word(check_seed(seed))
+    words = seed, stream_id(stream), step, substep
+    seed, stream, step, substep = (xp.array(word, dtype="int32") for word in words)
+    return threefry((seed, stream), (step, substep))
+
+
+@backend.elementwise
+def _stacked_key(xp, *words):
+    return xp.stack(_key_words(xp, *words))
+
+
+def _blocks(xp, key, rows, laps, num_blocks):
     """The cipher of each (row, block): a pair of int32 (B, num_blocks)."""
-    index = ops.arange(num_blocks, dtype="int32")[None, :]
+    index = xp.arange(num_blocks, dtype="int32")[None, :]
     if laps is not None:
-        index = index + ops.cast(laps, "int32")[:, None] * num_blocks
-    return threefry(key, (ops.cast(rows, "int32")[:, None], index))
+        index = index + xp.array(laps, dtype="int32")[:, None] * num_blocks
+    return threefry(key, (xp.array(rows, dtype="int32")[:, None], index))
 
 
-def _interleave(pair, num_blocks, num):
-    return ops.reshape(ops.stack(pair, axis=-1), (-1, 2 * num_blocks))[:, :num]
+def _to_words(xp, first, second):
+    return xp.stack((first, second), axis=-1)
 
 
-def _to_uniform(words):
-    top = ops.right_shift(words, 8) & 0xFFFFFF
-    return ops.cast(top, "float32") * 2.0**-24
+def _to_uniform(xp, first, second):
+    return xp.stack((_unit(xp, first), _unit(xp, second)), axis=-1)
+
+
+def _to_normal(xp, first, second):
+    # 1 - u lies in (0, 1], so that the logarithm is finite.
+    radius = xp.sqrt(xp.log(1.0 - _unit(xp, first)) * -2.0)
+    angle = _unit(xp, second) * _TWO_PI
+    return xp.stack((radius * xp.cos(angle), radius * xp.sin(angle)), axis=-1)
+
+
+def _unit(xp, words):
+    top = backend.right_shift(words, 8) & 0xFFFFFF
+    return xp.array(top, dtype="float32") * 2.0**-24
+
+
+def _pairs_of_key(to_numbers):
+    """Function of (key, rows, laps, num_blocks): numbers (B, num_blocks, 2)."""
+
+    @backend.elementwise
+    def draw(xp, key, rows, laps, num_blocks):
+        return to_numbers(xp, *_blocks(xp, key, rows, laps, num_blocks))
+
+    return draw
+
+
+def _pairs_of_step(to_numbers):
+    """As `_pairs_of_key`, of what the key is made of, in one go."""
+
+    @backend.elementwise
+    def draw(xp, seed, stream, step, substep, rows, laps, num_blocks):
+        key = _key_words(xp, seed, stream, step, substep)
+        return to_numbers(xp, *_blocks(xp, key, rows, laps, num_blocks))
+
+    return draw
+
+
+_word_pairs = _pairs_of_key(_to_words)
+_uniform_pairs = _pairs_of_key(_to_uniform)
+_normal_pairs = _pairs_of_key(_to_normal)
+_uniform_pairs_of_step = _pairs_of_step(_to_uniform)
+_normal_pairs_of_step = _pairs_of_step(_to_normal)
+
+
+def _num_blocks(num):
+    return (num + 1) // 2
+
+
+def _flat(pairs, shape):
+    """(B, blocks, 2) to (B, *shape), without the last of an odd number."""
+    num = math.prod(shape)
+    if not isinstance(num, int) or num % 2:
+        pairs = ops.reshape(pairs, (-1, 2 * _num_blocks(num)))[:, :num]
+    return ops.reshape(pairs, (-1, *shape))
 
 
 class Noise:
@@ -250,8 +306,7 @@ class Noise:
         Returns:
             float32 (B, *shape).
         """
-        word = key(self.seed, stream, self.step, substep)
-        return normal(word, self.rows, shape, self.laps)
+        return self._draw(_normal_pairs_of_step, stream, shape, substep)
 
     def uniform(self, stream, shape, substep=0):
         """Uniform numbers in [0, 1); see the function `uniform`.
@@ -264,8 +319,12 @@ class Noise:
         Returns:
             float32 (B, *shape).
         """
-        word = key(self.seed, stream, self.step, substep)
-        return uniform(word, self.rows, shape, self.laps)
+        return self._draw(_uniform_pairs_of_step, stream, shape, substep)
+
+    def _draw(self, pairs_of, stream, shape, substep):
+        words = self.seed, stream, self.step, substep
+        num_blocks = _num_blocks(math.prod(shape))
+        return _flat(pairs_of(*words, self.rows, self.laps, num_blocks), shape)
 
 
 @contextlib.contextmanager

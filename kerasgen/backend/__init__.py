@@ -6,10 +6,14 @@ imported here:
 - `minimize`: one optimizer step of a loss, masked when a value is not finite
 - `value_and_grad`, `input_gradient`: first derivatives, themselves differentiable
 - `TrainStep`: adapts `GenerativeModel` to the backend's `keras.Model.fit`
+- `accumulate`: adds to a variable
+- `are_known_finite`: whether values are, where that needs no wait for a step
+- `call_network`: a network's output, in the fewest operations
 - `convolve`: a convolution in the backend's own layout
 - `distribution`: the devices, and what replicas of a step say to each other
 - `compiled`: a compiled inference function over a model's variables
 - `compiles_steps`: whether the first steps of a model are compiled
+- `elementwise`: a function of small tensors, in the fewest operations
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `is_known_true`: whether a condition holds, where that needs no wait for a step
 - `peek`: a variable's value in the middle of `fit`
@@ -36,10 +40,14 @@ else:
     )
 
 TrainStep = _backend.TrainStep
+accumulate = _backend.accumulate
+are_known_finite = _backend.are_known_finite
+call_network = _backend.call_network
 compiled = _backend.compiled
 compiles_steps = _backend.compiles_steps
 convolve = _backend.convolve
 distribution = _backend.distribution
+elementwise = _backend.elementwise
 fuse = _backend.fuse
 fuse_optimizer = _backend.fuse_optimizer
 input_gradient = _backend.input_gradient
@@ -56,10 +64,14 @@ value_and_grad = _backend.value_and_grad
 
 __all__ = [
     "TrainStep",
+    "accumulate",
+    "are_known_finite",
+    "call_network",
     "compiled",
     "compiles_steps",
     "convolve",
     "distribution",
+    "elementwise",
     "fuse",
     "fuse_optimizer",
     "input_gradient",

@@ -9,7 +9,12 @@ import numpy as np
 from jax import numpy as jnp
 
 from kerasgen.backend import jax_distribution as distribution
-from kerasgen.backend.keras_convolution import convolve  # noqa: F401
+from kerasgen.backend.keras_layers import (  # noqa: F401
+    accumulate,
+    call_network,
+    convolve,
+    elementwise,
+)
 
 
 class _NestedScope(keras.StatelessScope):
@@ -249,6 +254,15 @@ def compiled(fn, model):
     return lambda *args: pure([v.value for v in model.variables], *args)
 
 
+def are_known_finite(tensors):
+    """False: while a step is traced nobody can tell.
+
+    Args:
+        tensors: Iterable of scalar float tensors.
+    """
+    return False
+
+
 def is_known_true(condition):
     """False: while a step is traced nobody can tell.
 
@@ -262,11 +276,14 @@ def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
     state = getattr(model, "_jax_state", None)
     if state and not model._jax_state_synced:
-        for candidate, value in zip(
-            model.non_trainable_variables, state["non_trainable_variables"], strict=True
-        ):
-            if candidate is variable:
-                return np.asarray(value)
+        values = state["non_trainable_variables"]
+        # Keras makes the list of variables anew each time, from all layers.
+        places = vars(model).setdefault("_jax_places", {})
+        place = places.get((id(variable), len(values)))
+        if place is None:
+            own = [id(v) for v in model.non_trainable_variables]
+            place = places[id(variable), len(values)] = own.index(id(variable))
+        return np.asarray(values[place])
     return np.asarray(variable.value)
 
 

@@ -5,7 +5,12 @@ import functools
 import tensorflow as tf
 
 from kerasgen.backend import tensorflow_distribution as distribution
-from kerasgen.backend.keras_convolution import convolve  # noqa: F401
+from kerasgen.backend.keras_layers import (  # noqa: F401
+    accumulate,
+    call_network,
+    convolve,
+    elementwise,
+)
 from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
 
 
@@ -205,6 +210,15 @@ def compiled(fn, model):
     # closures share one; a partial has none.
     fn = functools.partial(fn)
     return tf.function(fn, reduce_retracing=True, autograph=False)
+
+
+def are_known_finite(tensors):
+    """False: while a step is traced nobody can tell.
+
+    Args:
+        tensors: Iterable of scalar float tensors.
+    """
+    return False
 
 
 def is_known_true(condition):

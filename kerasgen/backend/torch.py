@@ -1,14 +1,16 @@
 """PyTorch: eager autograd; nothing outside a loss function records a graph."""
 
 import functools
+import math
 import operator
 
 import keras
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, IterableDataset
 
 from kerasgen.backend import torch_distribution as distribution
+from kerasgen.backend.torch_graph import call_network  # noqa: F401
+from kerasgen.backend.torch_host import are_on_host
 from kerasgen.backend.torch_layers import convolve, fuse  # noqa: F401
 from kerasgen.backend.torch_optimizers import fuse_optimizer  # noqa: F401
 
@@ -30,8 +32,15 @@ def value_and_grad(loss_fn, variables):
         gradients = torch.autograd.grad(
             loss, [v.value for v in variables], materialize_grads=True
         )
-    detach = lambda t: t.detach() if torch.is_tensor(t) else t  # noqa: E731
-    return (loss.detach(), keras.tree.map_structure(detach, aux)), list(gradients)
+    if isinstance(aux, dict):
+        aux = {name: _detach(value) for name, value in aux.items()}
+    else:
+        aux = keras.tree.map_structure(_detach, aux)
+    return (loss.detach(), aux), list(gradients)
+
+
+def _detach(value):
+    return value.detach() if torch.is_tensor(value) else value
 
 
 def input_gradient(fn, x):
@@ -121,36 +130,40 @@ def repeat(number, fn, carry):
 right_shift = operator.rshift
 
 
-def _is_on_host(tensor):
-    # Tensors of other classes, and those of `torch.func`, may have a shape alone.
-    return (
-        type(tensor) in (torch.Tensor, torch.nn.Parameter)
-        and tensor.device.type == "cpu"
-        and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    )
-
-
 def traced_once(fn):
-    """`fn` on NumPy's arrays where its tensors are the host's.
-
-    Nothing is traced here, and small operations of NumPy take a fifth of the time.
+    """`fn`, since nothing is traced here.
 
     Args:
-        fn: Pure function of pairs of int32 tensors, of operators and `right_shift`.
+        fn: Pure function of positional tensors, or of pairs of them.
 
     Returns:
         A function of the same arguments and results.
     """
+    return fn
+
+
+def elementwise(fn):
+    """`fn` on NumPy's arrays where its tensors are the host's.
+
+    Small operations of NumPy take a fifth of the time of those of PyTorch.
+
+    Args:
+        fn: Pure function of a namespace, `keras.ops` or NumPy, of tensors of it and of
+            other values.
+
+    Returns:
+        A function of the arguments after the namespace that returns a tensor.
+    """
 
     @functools.wraps(fn)
-    def on_host(*pairs):
-        words = [word for pair in pairs for word in pair]
-        is_traced = torch.compiler.is_compiling() or torch.jit.is_tracing()
-        if is_traced or not all(map(_is_on_host, words)):
-            return fn(*pairs)
+    def on_host(*arguments):
+        if not are_on_host(arguments):
+            return fn(keras.ops, *arguments)
+        arrays = (
+            a.numpy(force=True) if isinstance(a, torch.Tensor) else a for a in arguments
+        )
         with np.errstate(over="ignore"):  # of scalars; arrays wrap without a word
-            results = fn(*([word.numpy(force=True) for word in p] for p in pairs))
-        return tuple(torch.from_numpy(np.asarray(result)) for result in results)
+            return torch.from_numpy(fn(np, *arrays))
 
     return on_host
 
@@ -186,6 +199,26 @@ def is_known_true(condition):
     return bool(condition)
 
 
+def are_known_finite(tensors):
+    """Whether all are finite, where the host can tell while a step runs.
+
+    Args:
+        tensors: Iterable of scalar float tensors.
+    """
+    return all(math.isfinite(tensor) for tensor in tensors)
+
+
+def accumulate(variable, value):
+    """Adds to a variable.
+
+    Args:
+        variable: Scalar `keras.Variable`.
+        value: Scalar tensor of its dtype, or a number.
+    """
+    with torch.no_grad():
+        variable.value.add_(value)
+
+
 def peek(model, variable):
     """Value of one of the model's non-trainable variables, also during `fit`."""
     return keras.ops.convert_to_numpy(variable.value)
@@ -195,7 +228,9 @@ def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
 
 
-class _Stream(IterableDataset):
+class _Stream:
+    """Batches without the work of a `DataLoader`, which Keras does not need."""
+
     def __init__(self, steps):
         self.steps = steps
 
@@ -214,13 +249,13 @@ def _as_tensor(array):
 
 
 def to_stream(steps, signature):
-    """The loader that Keras's PyTorch trainer iterates over once an epoch.
+    """What Keras's PyTorch trainer iterates over once an epoch.
 
     Args:
         steps: Function without arguments that returns an iterator of `Step`.
         signature: Tuple of `(shape, dtype)`; not needed here.
 
     Returns:
-        `torch.utils.data.DataLoader` over whole batches.
+        An iterable of batches.
     """
-    return DataLoader(_Stream(steps), batch_size=None)
+    return _Stream(steps)

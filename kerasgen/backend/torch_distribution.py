@@ -176,7 +176,10 @@ def share_state(variables):
     """
     if num_devices() > 1:
         for variable in variables:
-            distributed.broadcast(variable.value.data, 0)
+            # Which sends memory as it lies.
+            value = variable.value.data.contiguous()
+            distributed.broadcast(value, 0)
+            variable.value.data.copy_(value)
 
 
 def shares(num_rows, unit):

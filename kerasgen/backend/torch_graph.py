@@ -1,11 +1,12 @@
 """Keras's graphs of layers run without Keras's work around each layer.
 
 `Layer.__call__` of Keras converts arguments, looks for masks, opens scopes and resolves
-`training` anew at each call: some 0.1 ms a layer, which PyTorch, eager, waits for. None
-of it does anything to layers of Keras's own classes that map one float32 tensor to
-another.
+`training` anew at each call: some 0.1 ms a layer, which PyTorch, eager, waits for, and
+as much again for the network. None of it does anything to layers of Keras's own classes
+that map one float32 tensor to another.
 """
 
+import keras
 import torch
 from keras import layers
 
@@ -24,6 +25,20 @@ PLAIN = {
     layers.ZeroPadding2D,
 }
 TRAINED = {layers.BatchNormalization}
+
+
+def call_network(network, inputs, training):
+    """`network(inputs, training=training)`.
+
+    Args:
+        network: Keras model or layer, after `fuse`.
+        inputs: What it takes: a tensor, or a list of them.
+        training: bool.
+    """
+    call = vars(network).get("call")
+    if isinstance(call, DirectCalls) and call.needs_no_more(inputs):
+        return call(inputs, training)
+    return network(inputs, training=training)
 
 
 class DirectCalls:
@@ -45,14 +60,38 @@ class DirectCalls:
             for node in nodes[depth]
             if node.operation and not node.is_input
         ]
+        self.is_direct = all(is_direct for _, _, is_direct, _ in self.nodes)
+        structures = network._inputs_struct, network._outputs_struct
+        self.is_single = all(map(_is_single, structures))
+
+    def needs_no_more(self, inputs):
+        """Whether Keras's call of the network would do nothing but call this."""
+        network = self.network
+        return (
+            self.is_direct
+            # What was called once can be exported, for example.
+            and network._called
+            and self._fits(inputs)
+            and inputs.dtype is torch.float32
+            and _is_free(inputs, network)
+        )
+
+    def _fits(self, inputs):
+        """Whether Keras would take the inputs as they are."""
+        if not (self.is_single and isinstance(inputs, torch.Tensor)):
+            return False
+        shape = self.network.inputs[0].shape
+        return len(shape) == inputs.ndim and all(
+            size in (None, given)
+            for size, given in zip(shape, inputs.shape, strict=True)
+        )
 
     def __call__(self, inputs, training=None, mask=None, **context):
         network = self.network
-        is_single = isinstance(inputs, torch.Tensor) and len(network.inputs) == 1
-        if not is_single or mask is not None or context or len(network.outputs) != 1:
+        if mask is not None or context or not self._fits(inputs):
             call = type(network).call
             return call(network, inputs, training=training, mask=mask, **context)
-        (x,) = network._standardize_inputs(inputs)
+        x = keras.ops.convert_to_tensor(inputs, network.inputs[0].dtype)
         made = {id(network.inputs[0]): x}
         given = {} if training is None else {"training": training}
         for node, layer, is_direct, is_trained in self.nodes:
@@ -69,6 +108,13 @@ class DirectCalls:
             outputs = outputs if isinstance(outputs, list | tuple) else [outputs]
             made.update(zip(map(id, node.outputs), outputs, strict=True))
         return made[id(network.outputs[0])]
+
+
+def _is_single(structure):
+    """Whether it is one tensor, or a list of one, which Keras takes for the same."""
+    if isinstance(structure, list | tuple) and len(structure) == 1:
+        structure = structure[0]
+    return isinstance(structure, keras.KerasTensor)
 
 
 def _is_direct(node):

@@ -1,8 +1,8 @@
 """Keras's layers in fewer passes over memory, with the numbers and configs they have.
 
 Keras 3.15 copies each map twice before a convolution on PyTorch (to channels first, and
-back to channels last), crops what a transposed one computes beyond the image, and
-normalizes a batch in a dozen passes.
+back to channels last), and each kernel once, crops what a transposed one computes
+beyond the image, and normalizes a batch in a dozen passes.
 """
 
 import functools
@@ -14,6 +14,7 @@ from keras.src.models.functional import Functional
 from torch.nn import functional
 
 from kerasgen.backend.torch_graph import DirectCalls
+from kerasgen.backend.torch_transposed import convolve_transposed, suits
 
 
 def fuse(network):
@@ -26,8 +27,20 @@ def fuse(network):
         call = _CALLS.get(type(layer))
         if call is not None:
             layer.call = functools.partial(call, layer)
+            if call in (_convolve, _convolve_transposed) and layer.built:
+                _store_as_pytorch(layer)
         elif isinstance(layer, keras.Model) and type(layer).call is Functional.call:
             layer.call = DirectCalls(layer)
+
+
+def _store_as_pytorch(layer):
+    """Lets PyTorch read the kernel without a copy; its shape stays Keras's."""
+    if isinstance(layer.kernel, keras.Variable):
+        value = layer.kernel.value
+        kernel = value.data.permute(3, 2, 0, 1)
+        # Maps come with their channels last.
+        kernel = kernel.contiguous(memory_format=torch.channels_last)
+        value.data = kernel.permute(2, 3, 1, 0)
 
 
 def convolve(inputs, kernel, pads, stride=1):
@@ -90,15 +103,15 @@ def _convolve_transposed(layer, inputs):
         is_even and is_plain
     ):
         return type(layer).call(layer, inputs)
-    kernel, bias = _kernel_and_bias(layer)
-    y = functional.conv_transpose2d(
-        inputs.permute(0, 3, 1, 2),
-        kernel,
-        bias,
-        layer.strides,
-        [crop for crop, _ in crops],
-    )
-    return _activate(layer, y.permute(0, 2, 3, 1))
+    x, (kernel, bias) = inputs.permute(0, 3, 1, 2), _kernel_and_bias(layer)
+    crops = [crop for crop, _ in crops]
+    if suits(kernel, layer.strides, x):
+        y = convolve_transposed(x, kernel, layer.strides, crops).permute(0, 2, 3, 1)
+        y = y if bias is None else y + bias
+    else:
+        y = functional.conv_transpose2d(x, kernel, bias, layer.strides, crops)
+        y = y.permute(0, 2, 3, 1)
+    return _activate(layer, y)
 
 
 def _multiply(layer, inputs, training=None):
@@ -106,6 +119,22 @@ def _multiply(layer, inputs, training=None):
         return type(layer).call(layer, inputs, training=training)
     bias = layer.bias.value if layer.use_bias else None
     return _activate(layer, functional.linear(inputs, layer.kernel.value.T, bias))
+
+
+def _flatten(layer, inputs):
+    if inputs.ndim < 2 or layer.data_format != "channels_last":
+        return type(layer).call(layer, inputs)
+    return inputs.flatten(1)
+
+
+def _reshape(layer, inputs):
+    if any(size in (None, -1) for size in layer.target_shape):
+        return type(layer).call(layer, inputs)
+    return inputs.reshape(len(inputs), *layer.target_shape)
+
+
+def _leak(layer, inputs):
+    return functional.leaky_relu(inputs, layer.negative_slope)
 
 
 def _normalize(layer, inputs, training=None, mask=None):
@@ -164,6 +193,10 @@ _ACTIVATIONS = {
 _CALLS = {
     layers.Conv2D: _convolve,
     layers.Conv2DTranspose: _convolve_transposed,
+    layers.Activation: _activate,
     layers.Dense: _multiply,
+    layers.Flatten: _flatten,
+    layers.LeakyReLU: _leak,
+    layers.Reshape: _reshape,
     layers.BatchNormalization: _normalize,
 }

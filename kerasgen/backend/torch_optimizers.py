@@ -9,14 +9,15 @@ there. Here they become 0 before they reach it.
 
 import functools
 import itertools
+import math
 
 import keras
 import torch
 from torch.optim.adam import adam
 
-# Moments as small move no weight. At 0.9 decay takes more steps from here to the end of
-# the normal range, 1.2e-38, than lie between two looks.
-NEGLIGIBLE, STEPS_BETWEEN_LOOKS = 1e-30, 50
+# Moments as small move no weight.
+NEGLIGIBLE = 1e-30
+MOST_STEPS_BETWEEN_LOOKS = 150
 
 
 def fuse_optimizer(optimizer):
@@ -44,12 +45,15 @@ def _update(optimizer, gradients, variables, learning_rate):
     )
     step = int(optimizer.iterations) + 1
     values = [v._value for v in variables]
+    for group in filter(None, (*slots, largest)):
+        for slot, value in zip(group, values, strict=True):
+            if slot.stride() != value.stride():
+                slot.data = _as_stored(value, slot.data)
     # Keras adds epsilon before PyTorch's correction of the second moment.
     correction = (1.0 - optimizer.beta_2**step) ** 0.5
     adam(
         values,
-        # The operation reads memory in order, whatever the strides.
-        [g.contiguous() for g in gradients],
+        [_as_stored(v, g) for v, g in zip(values, gradients, strict=True)],
         *slots,
         largest,
         # Counted up there.
@@ -63,9 +67,24 @@ def _update(optimizer, gradients, variables, learning_rate):
         eps=optimizer.epsilon / correction,
         maximize=False,
     )
-    if step % STEPS_BETWEEN_LOOKS == 0:
+    if step % _steps_between_looks(optimizer) == 0:
         for moment in itertools.chain(*slots):
             moment.masked_fill_(moment.abs() < NEGLIGIBLE, 0.0)
+
+
+def _steps_between_looks(optimizer):
+    """Steps in which no moment decays from there to the end of the normal range."""
+    fastest = min(optimizer.beta_1, optimizer.beta_2)
+    ratio = torch.finfo(torch.float32).tiny / NEGLIGIBLE
+    steps = math.log(ratio) / math.log(fastest) if fastest else 1
+    return max(1, min(int(steps), MOST_STEPS_BETWEEN_LOOKS))
+
+
+def _as_stored(value, tensor):
+    """The tensor with its numbers in that order in memory in which Adam reads them."""
+    if tensor.stride() == value.stride():
+        return tensor
+    return torch.empty_like(value).copy_(tensor)
 
 
 # Classes of the backend, which Keras makes for these names.

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen import likelihoods, losses
+from kerasgen import backend, likelihoods, losses
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coder, check_coders
 from kerasgen.models.gan_checks import COMPARING
@@ -170,11 +170,13 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
         }
 
     def _reconstruction_terms(self, x, training):
-        parameters = self.decoder(self._encode(x, training), training=training)
+        z = self._encode(x, training)
+        parameters = backend.call_network(self.decoder, z, training)
         return self.reconstruction_terms(x, parameters)
 
     def _encode(self, x, training):
-        return ops.cast(self.encoder(x, training=training), "float32")
+        z = backend.call_network(self.encoder, x, training)
+        return ops.cast(z, "float32")
 
     def _encoder_needs_real(self):
         """Whether its loss, or the scores of codes, depend on draws of the prior."""
@@ -191,5 +193,5 @@ class AdversarialAutoencoder(AutoencodingModel, LatentModel):
         return ops.split(scores, 2, axis=0)
 
     def _score(self, codes, training):
-        output = self.discriminator(codes, training=training)
+        output = backend.call_network(self.discriminator, codes, training)
         return self.adversarial_loss.score(codes, ops.cast(output, "float32"))

@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from kerasgen import backend
 from kerasgen.models.implicit_model import ImplicitModel
 
 
@@ -161,7 +162,7 @@ class AdversarialTraining(ImplicitModel):
         return self.judge(x, labels)
 
     def _generate_batch(self, z, labels):
-        return self.generator(_inputs(z, labels), training=True)
+        return backend.call_network(self.generator, _inputs(z, labels), True)
 
     def _generator_needs_real(self):
         return self.adversarial_loss.needs_real_logits or any(

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from kerasgen import likelihoods, random, seeds
+from kerasgen import backend, likelihoods, random, seeds
 from kerasgen.corruptions import Corruption
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coders
@@ -96,8 +96,9 @@ class Autoencoder(SinglePlayer, AutoencodingModel):
         return x
 
     def _terms(self, x, seen, training):
-        z = ops.cast(self.encoder(seen, training=training), "float32")
-        parameters = self.decoder(z, training=training)
+        z = backend.call_network(self.encoder, seen, training)
+        z = ops.cast(z, "float32")
+        parameters = backend.call_network(self.decoder, z, training)
         terms = self.reconstruction_terms(x, parameters)
         loss = terms["reconstruction_nats"]
         if self.sparsity is not None:

@@ -39,7 +39,8 @@ class BoundedWaits(keras.callbacks.Callback):
     def _may_compile(self, batch):
         # A stream tells its length when its last step is read.
         length = self.feed.epoch_length or self.params["steps"] or math.inf
-        reached = self.feed.steps_before + batch + self.model.steps_per_execution
+        # `self.model` would bring all of JAX's variables up to date.
+        reached = self.feed.steps_before + batch + self._model.steps_per_execution
         return self._num_steps < 2 or reached >= length
 
     def on_train_batch_end(self, batch, logs=None):

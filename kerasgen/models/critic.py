@@ -6,6 +6,7 @@ from typing import NamedTuple
 import keras
 from keras import ops
 
+from kerasgen import backend
 from kerasgen.layers import ReferenceBatch
 from kerasgen.models.network_graph import (
     names_inside,
@@ -81,7 +82,7 @@ class Critic:
             `Judgement`.
         """
         inputs = [x, labels] if self._takes_labels else x
-        outputs = self._forward(inputs, training=training)
+        outputs = backend.call_network(self._forward, inputs, training)
         outputs = [
             ops.cast(output, "float32") for output in keras.tree.flatten(outputs)
         ]

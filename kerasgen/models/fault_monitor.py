@@ -43,7 +43,8 @@ class FaultMonitor(keras.callbacks.Callback):
         # With `steps_per_execution` the numbers of batches have gaps.
         if batch + 1 - self.num_seen >= self.check_every:
             self.num_seen = batch + 1
-            self.model.raise_if_not_finite()
+            # `self.model` would bring all of JAX's variables up to date.
+            self._model.raise_if_not_finite()
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.raise_if_not_finite()

@@ -39,12 +39,14 @@ class FaultRecord(keras.layers.Layer):
         Returns:
             bool scalar tensor: all values so far were finite.
         """
+        if backend.are_known_finite(values.values()):
+            is_fine = self.is_clear()
+            if backend.is_known_true(is_fine):
+                return is_fine
         # In the order of `names`: JAX hands dicts back with sorted keys.
         named = [i for i, name in enumerate(self.names, start=1) if name in values]
         is_finite = ops.isfinite(ops.stack([values[self.names[i - 1]] for i in named]))
         is_fine = ops.logical_and(self.is_clear(), ops.all(is_finite))
-        if backend.is_known_true(is_fine):
-            return is_fine
         end = len(self.names) + 1
         first = ops.min(ops.where(is_finite, end, np.array(named, "int32")))
         is_new = ops.logical_and(self.is_clear(), ops.not_equal(first, end))

@@ -99,9 +99,9 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
             self.training_step(batch, noise)
         self.faults.end_step()
-        self.training_steps.assign_add(1)
-        self.optimizer.iterations.assign_add(1)
-        return {name: self.trackers[name].result() for name in self.training_terms}
+        backend.accumulate(self.training_steps, 1)
+        backend.accumulate(self.optimizer.iterations, 1)
+        return self._means(self.training_terms)
 
     def test_batch(self, data):
         batch = self._unpack(data)
@@ -109,7 +109,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
             terms = backend.distribution.average(self.evaluation_step(batch, noise))
             self._record(terms, batch)
-        return {name: self.trackers[name].result() for name in self.evaluation_terms}
+        return self._means(self.evaluation_terms)
 
     # One optimizer a player.
 
@@ -220,16 +220,22 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
     def _record(self, terms, batch, accepted=None):
         weight = replicas.samples_of(batch.rows)
-        if accepted is not None:
+        is_known = accepted is None or backend.is_known_true(accepted)
+        if not is_known:
             weight = weight * ops.cast(accepted, "float32")
         for name, value in terms.items():
             weighted = weight * ops.cast(value, "float32")
-            if accepted is not None:
+            if not is_known:
                 # NaN of weight 0 is NaN still.
                 weighted = ops.where(accepted, weighted, 0.0)
             # As its `update_state`, which asks what else these scalars could be.
-            self.trackers[name].total.assign_add(weighted)
-            self.trackers[name].count.assign_add(weight)
+            backend.accumulate(self.trackers[name].total, weighted)
+            backend.accumulate(self.trackers[name].count, weight)
+
+    def _means(self, terms):
+        """Means of the epoch so far, NaN where no step of it was accepted."""
+        trackers = {name: self.trackers[name] for name in terms}
+        return {n: t.total.value / t.count.value for n, t in trackers.items()}
 
     def _variables_of(self, player):
         return [v for net in self.players[player] for v in net.trainable_variables]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 from keras import ops
 
-from kerasgen import likelihoods, random, seeds
+from kerasgen import backend, likelihoods, random, seeds
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.models.autoencoding_model import AutoencodingModel
 from kerasgen.models.encoder_checks import check_coders
@@ -80,12 +80,13 @@ class VariationalModel(SinglePlayer, AutoencodingModel, LatentModel):
     def posterior(self, x, labels=None, training=False):
         """Mean and log-variance of z, tensors to tensors, in the model domain."""
         inputs = x if labels is None else [x, labels]
-        moments = ops.cast(self.encoder(inputs, training=training), "float32")
-        return tuple(ops.split(moments, 2, axis=-1))
+        moments = backend.call_network(self.encoder, inputs, training)
+        return tuple(ops.split(ops.cast(moments, "float32"), 2, axis=-1))
 
     def decode_parameters(self, z, labels=None, training=False):
         """What the decoder emits of latents: parameters of the likelihood."""
-        return self.decoder(z if labels is None else [z, labels], training=training)
+        inputs = z if labels is None else [z, labels]
+        return backend.call_network(self.decoder, inputs, training)
 
     def decode(self, z, use_ema=True, labels=None):
         return self.likelihood.mean(self.decode_parameters(z, labels))

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerasgen import likelihoods, replicas
+from kerasgen import backend, likelihoods, replicas
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.layers import VectorQuantizer
 from kerasgen.models.code_sampling import CodeSamplingModel
@@ -124,9 +124,10 @@ class VQVAE(SinglePlayer, EncodingModel, CodeSamplingModel):
         return self._terms(batch.x, False)
 
     def _terms(self, x, training):
-        vectors = ops.cast(self.encoder(x, training=training), "float32")
+        vectors = backend.call_network(self.encoder, x, training)
+        vectors = ops.cast(vectors, "float32")
         quantized, codes = self.quantizer.call_with_codes(vectors, training)
-        parameters = self.decoder(quantized, training=training)
+        parameters = backend.call_network(self.decoder, quantized, training)
         terms = self.reconstruction_terms(x, parameters)
         distance = ops.square(vectors - ops.stop_gradient(quantized))
         commitment = ops.mean(ops.sum(distance, axis=(1, 2, 3)))

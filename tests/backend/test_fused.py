@@ -18,6 +18,11 @@ CONVOLUTIONS = {
     "transposed, odd kernel": lambda: layers.Conv2DTranspose(4, 3, 2, "same"),
     "transposed, small kernel": lambda: layers.Conv2DTranspose(4, 1, 3, "same"),
     "transposed, valid": lambda: layers.Conv2DTranspose(4, 4, 2),
+    "transposed, one filter": lambda: layers.Conv2DTranspose(1, 4, 2, "same"),
+    "transposed, few filters": lambda: layers.Conv2DTranspose(
+        3, (9, 4), (3, 2), "same", use_bias=False, activation="tanh"
+    ),
+    "transposed, no overlap": lambda: layers.Conv2DTranspose(2, 2, 2, "same"),
 }
 NORMALIZATIONS = {
     "default": lambda: layers.BatchNormalization(),
@@ -149,6 +154,31 @@ def test_fused_optimizers_are_those_of_keras(name):
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-7)
 
 
+def test_kernels_train_alike_however_they_lie_in_memory():
+    pair = make_pair(lambda: layers.Conv2D(4, 3, padding="same"), (5, 5, 2))
+    draw = np.random.RandomState(0)
+    x = draw.standard_normal((6, 5, 5, 2)).astype("float32")
+    results = []
+    for layer, fuse in zip(
+        pair, (lambda optimizer: None, backend.fuse_optimizer), strict=True
+    ):
+        optimizer = keras.optimizers.Adam(1e-2)
+        optimizer.build(layer.trainable_variables)
+        fuse(optimizer)
+        for _ in range(3):
+            _, gradients = backend.value_and_grad(
+                lambda layer=layer: (ops.mean(ops.square(layer(x))), ()),
+                layer.trainable_variables,
+            )
+            optimizer.apply(gradients, layer.trainable_variables)
+        results.append([v.numpy() for v in (*layer.variables, *optimizer.variables)])
+    for one, other in zip(*results, strict=True):
+        np.testing.assert_allclose(other, one, rtol=1e-4, atol=1e-6)
+    # Files hold them in the order of their shape.
+    layer.set_weights(pair[0].get_weights())
+    np.testing.assert_array_equal(layer.kernel.numpy(), pair[0].kernel.numpy())
+
+
 def test_moments_do_not_stay_below_the_normal_range():
     variable = keras.Variable(np.ones(4, "float32"))
     optimizer = keras.optimizers.Adam(1e-2)
@@ -188,6 +218,37 @@ def test_a_fused_graph_computes_what_keras_s_does():
     for one, other in zip(plain.get_weights(), fused.get_weights(), strict=True):
         np.testing.assert_allclose(other, one, rtol=1e-5, atol=1e-6)
     assert not np.array_equal(fused.get_weights()[4], np.zeros(1))  # moving mean
+
+
+def test_a_network_is_called_as_keras_calls_it():
+    inputs = keras.Input((3,))
+    output = layers.Dense(2, "relu")(inputs)
+    x = ops.ones((4, 3))
+    for structure in (output, [output], {"y": output}):
+        network = keras.Model(inputs, structure)
+        expected = network(x, training=True)
+        backend.fuse(network)
+        found = backend.call_network(network, x, True)
+        keras.tree.assert_same_structure(found, expected)
+        for pair in zip(*map(keras.tree.flatten, (found, expected)), strict=True):
+            np.testing.assert_allclose(*map(ops.convert_to_numpy, pair))
+    network = keras.Model(inputs, output)
+    backend.fuse(network)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="expected shape"):
+            backend.call_network(network, ops.ones((4, 2)), True)
+        backend.call_network(network, x, True)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's graphs")
+def test_hooks_of_a_network_are_called():
+    network = make_graph()
+    backend.fuse(network)
+    seen = []
+    network.register_forward_hook(lambda *given: seen.append(given))
+    for _ in range(2):
+        backend.call_network(network, ops.zeros((1, 8, 8, 1)), False)
+    assert len(seen) == 2
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's graphs")
