@@ -14,6 +14,7 @@ imported here:
 - `compiled`: a compiled inference function over a model's variables
 - `compiles_steps`: whether the first steps of a model are compiled
 - `elementwise`: a function of small tensors, in the fewest operations
+- `has_fault`: whether training met NaN, as far as that needs no wait for a step
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `is_known_true`: whether a condition holds, where that needs no wait for a step
 - `peek`: a variable's value in the middle of `fit`
@@ -48,6 +49,7 @@ compiles_steps = _backend.compiles_steps
 convolve = _backend.convolve
 distribution = _backend.distribution
 elementwise = _backend.elementwise
+has_fault = _backend.has_fault
 fuse = _backend.fuse
 fuse_optimizer = _backend.fuse_optimizer
 input_gradient = _backend.input_gradient
@@ -72,6 +74,7 @@ __all__ = [
     "convolve",
     "distribution",
     "elementwise",
+    "has_fault",
     "fuse",
     "fuse_optimizer",
     "input_gradient",

@@ -104,6 +104,9 @@ class TrainStep:
         with _after(data):
             return distribution.reducible(self.train_batch(data))
 
+    def read_batch_logs(self, are_read):
+        """Says whether anybody reads the logs of the batches that follow."""
+
     def test_step(self, data):
         with _after(data):
             return distribution.reducible(self.test_batch(data))
@@ -228,6 +231,15 @@ def is_known_true(condition):
         condition: Scalar bool tensor.
     """
     return False
+
+
+def has_fault(model):
+    """Whether the fault record holds one.
+
+    Args:
+        model: The model that is trained.
+    """
+    return bool(peek(model, model.faults.code))
 
 
 def peek(model, variable):

@@ -93,6 +93,9 @@ class TrainStep:
         with torch.no_grad(), distribution.step_scope():
             return self.train_batch(data)
 
+    def read_batch_logs(self, are_read):
+        """Says whether anybody reads the logs of the batches that follow."""
+
     def test_step(self, data):
         with torch.no_grad(), distribution.step_scope():
             return self.test_batch(data)
@@ -217,6 +220,15 @@ def accumulate(variable, value):
     """
     with torch.no_grad():
         variable.value.add_(value)
+
+
+def has_fault(model):
+    """Whether the fault record holds one.
+
+    Args:
+        model: The model that is trained.
+    """
+    return bool(model.faults.code.value)
 
 
 def peek(model, variable):

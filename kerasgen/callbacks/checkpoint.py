@@ -61,6 +61,8 @@ class Checkpoint(keras.callbacks.Callback):
     ([0, 1], [2])
     """
 
+    ignores_batch_logs = True
+
     def __init__(self, path, every=None, keep=2, resume=True):
         super().__init__()
         if every is not None:

@@ -10,9 +10,11 @@ from kerasgen import backend
 class FaultMonitor(keras.callbacks.Callback):
     """Looks at the model's fault flag, and logs how many steps were skipped.
 
+    The update itself is masked at once, and so are those after it, in which a backend
+    that computes ahead of Python has a look at the flag.
+
     Args:
-        check_every: Batches between two looks. The update itself is masked at once;
-            a look costs a synchronisation.
+        check_every: Batches between two looks.
         max_skipped_steps: Steps of the run that may be skipped.
 
     Attributes:
@@ -44,7 +46,8 @@ class FaultMonitor(keras.callbacks.Callback):
         if batch + 1 - self.num_seen >= self.check_every:
             self.num_seen = batch + 1
             # `self.model` would bring all of JAX's variables up to date.
-            self._model.raise_if_not_finite()
+            if backend.has_fault(self._model):
+                self.model.raise_if_not_finite()
 
     def on_epoch_end(self, epoch, logs=None):
         self.model.raise_if_not_finite()

@@ -94,13 +94,16 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         if self.checks_data:
             is_finite = ops.all(ops.isfinite(batch.x))
             batch = batch._replace(fault=ops.where(is_finite, 0.0, float("nan")))
+        # After a fault steps run idle until somebody looks, and count for nothing.
+        counted = self.faults.is_clear()
+        counted = 1 if backend.is_known_true(counted) else ops.cast(counted, "int32")
         step = self.training_steps.value
         noise = random.Noise(self.noise_seed.value, step, batch.rows)
         with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
             self.training_step(batch, noise)
         self.faults.end_step()
-        backend.accumulate(self.training_steps, 1)
-        backend.accumulate(self.optimizer.iterations, 1)
+        for counter in (self.training_steps, self.optimizer.iterations):
+            backend.accumulate(counter, counted)
         return self._means(self.training_terms)
 
     def test_batch(self, data):

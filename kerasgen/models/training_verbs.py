@@ -2,6 +2,7 @@
 
 import contextlib
 
+import keras
 import numpy as np
 
 from kerasgen import backend, distribution
@@ -141,6 +142,7 @@ class TrainingVerbs(PlayerTraining):
             )
             monitor = FaultMonitor(check_every, max_skipped_steps)
             own_callbacks = distribution.callbacks_of_this_process(callbacks or [])
+            self.read_batch_logs(bool(verbose) or any(map(_reads_logs, own_callbacks)))
             return super().fit(
                 feed,
                 epochs=epochs,
@@ -252,5 +254,18 @@ class TrainingVerbs(PlayerTraining):
     def _leave_fit(self):
         self.feed = None
         self.after_fit = None
+        self.read_batch_logs(True)
         # Where a callback let `fit` start; Keras would start there again.
         self._initial_epoch = None
+
+
+def _reads_logs(callback):
+    """Whether a callback may read the logs of each batch."""
+    if getattr(callback, "ignores_batch_logs", False):
+        return False
+    methods = "on_batch_end", "on_train_batch_end"
+    return any(
+        getattr(getattr(callback, name), "__func__", None)
+        is not getattr(keras.callbacks.Callback, name)
+        for name in methods
+    )

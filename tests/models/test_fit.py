@@ -20,6 +20,28 @@ def learning_rates(gan):
     }
 
 
+def test_a_callback_reads_the_logs_of_each_batch():
+    """Nobody waits for them where no callback does; the epoch's are the same."""
+    seen = []
+    reader = keras.callbacks.LambdaCallback(
+        on_train_batch_end=lambda batch, logs: seen.append(dict(logs))
+    )
+    histories = []
+    for callbacks in ([reader], [keras.callbacks.TerminateOnNaN()], []):
+        keras.utils.set_random_seed(0)
+        vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
+        vae.compile("sgd")
+        x = np.random.RandomState(0).uniform(size=(20, 4)).astype("float32")
+        arguments = {"batch_size": 4, "epochs": 2, "verbose": 0}
+        histories.append(vae.fit(x, callbacks=callbacks, **arguments).history)
+        on_batch = vae.train_on_batch(x[:4], return_dict=True)
+        assert set(on_batch) == set(vae.training_terms)
+    assert histories[0] == histories[1] == histories[2]
+    assert len(seen) == 10
+    for term in vae.training_terms:
+        assert [seen[4][term], seen[9][term]] == histories[0][term]
+
+
 def test_validation_data_is_evaluated_after_each_epoch():
     gan, held_out = make_gan(), images(11, seed=1)
     history = gan.fit(
