@@ -219,7 +219,7 @@ def test_two_devices_train_as_one_slowly(name, tmp_path):
 
 @pytest.mark.slow
 def test_two_hosts_train_as_one_device(tmp_path):
-    names = ("dense_vae", "dcgan", "interrupt")
+    names = ("dense_vae", "dcgan", "wgan_gp", "gated_pixel_cnn", "interrupt")
     one = distributed_worker.act(names, tmp_path / "one")
     more = ("rest", "refuse", "spoil", "write")
     one |= distributed_worker.act(more[:1], tmp_path)

@@ -48,6 +48,8 @@ BYTES = {"resident": "VmRSS", "anonymous": "RssAnon"}
 class Clock(keras.callbacks.Callback):
     """Seconds a step, those of the warm-up left out."""
 
+    ignores_batch_logs = True
+
     def __init__(self):
         super().__init__()
         self.ends = []
@@ -63,6 +65,8 @@ class Clock(keras.callbacks.Callback):
 
 class MemoryWatch(keras.callbacks.Callback):
     """Samples the memory of this process, in MB, every so many steps."""
+
+    ignores_batch_logs = True
 
     def __init__(self, every):
         super().__init__()
