@@ -186,7 +186,9 @@ def _key_words(xp, seed, stream, step, substep):
     if isinstance(seed, int):
         seed = seed_word(check_seed(seed))
     words = seed, stream_id(stream), step, substep
-    seed, stream, step, substep = (xp.array(word, dtype="int32") for word in words)
+    # The sum reads variables, which TensorFlow takes for arrays: its `threefry` would
+    # be traced for the variables of the first model.
+    seed, stream, step, substep = (xp.array(w, dtype="int32") + 0 for w in words)
     return threefry((seed, stream), (step, substep))
 
 

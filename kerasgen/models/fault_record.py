@@ -88,6 +88,8 @@ class FaultRecord(keras.layers.Layer):
         if code:
             step = int(backend.peek(model, self.step))
             skipped = int(backend.peek(model, self.skipped))
+            # After a fault steps run idle until somebody looks.
+            model.forget_steps_after(step + 1)
             before = f", after {skipped} skipped step(s)" if skipped else ""
             raise FloatingPointError(
                 "Expected finite losses and gradients. Received: NaN or infinity in "

@@ -94,16 +94,13 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         if self.checks_data:
             is_finite = ops.all(ops.isfinite(batch.x))
             batch = batch._replace(fault=ops.where(is_finite, 0.0, float("nan")))
-        # After a fault steps run idle until somebody looks, and count for nothing.
-        counted = self.faults.is_clear()
-        counted = 1 if backend.is_known_true(counted) else ops.cast(counted, "int32")
         step = self.training_steps.value
         noise = random.Noise(self.noise_seed.value, step, batch.rows)
         with random.row_scope(batch.rows), replicas.step_scope(batch.rows):
             self.training_step(batch, noise)
         self.faults.end_step()
-        for counter in (self.training_steps, self.optimizer.iterations):
-            backend.accumulate(counter, counted)
+        for counter in self._step_counters():
+            backend.accumulate(counter, 1)
         return self._means(self.training_terms)
 
     def test_batch(self, data):
@@ -212,7 +209,22 @@ class PlayerTraining(backend.TrainStep, keras.Model):
                     f"{len(built_for)}"
                 )
 
+    def forget_steps_after(self, step):
+        """Sets the counters of steps back; outside of compiled steps.
+
+        Args:
+            step: The last step that counts, in the numbers of `training_steps`.
+        """
+        backend.sync(self)
+        idle = int(backend.peek(self, self.training_steps)) - step
+        if idle:
+            for counter in self._step_counters():
+                counter.assign(int(ops.convert_to_numpy(counter.value)) - idle)
+
     # Internals.
+
+    def _step_counters(self):
+        return self.training_steps, self.optimizer.iterations
 
     def _unpack(self, data):
         # Not yet tensors where nothing is compiled; one batch may have None for labels.

@@ -137,6 +137,14 @@ def test_weights_that_an_update_made_infinite_are_not_saved(tmp_path):
     assert {path: path.read_bytes() for path in tmp_path.rglob("*.npz")} == kept
 
 
+def test_steps_after_a_fault_do_not_count(gan):
+    gan.spoil("generator", "loss", range(1, 2))
+    with pytest.raises(FloatingPointError, match="at training step 2; the"):
+        fit(gan, check_every=4)
+    for counter in (gan.training_steps, gan.optimizer.iterations):
+        assert int(keras.ops.convert_to_numpy(counter.value)) == 2
+
+
 def test_more_steps_than_may_be_skipped_stop_training(gan):
     gan.spoil("generator", "loss", range(2, 5))
     message = r"in g_loss at training step 5, after 2 skipped step\(s\); the"
