@@ -224,13 +224,13 @@ def callbacks_of_this_process(callbacks):
     """Callbacks without those of Keras that only the first process may run.
 
     Args:
-        callbacks: List of `keras.callbacks.Callback`.
+        callbacks: Iterable of `keras.callbacks.Callback`.
 
     Returns:
         List.
     """
     if is_first_process():
-        return callbacks
+        return [*callbacks]
     return [c for c in callbacks if not isinstance(c, _WRITERS)]
 
 

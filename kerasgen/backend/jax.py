@@ -126,7 +126,10 @@ def minimize(objective, optimizer, variables, state, gate):
     # A choice for each number, by `where`, would cost 4 ms in a step of 60.
     groups = variables, optimizer.variables
     values, slots = ([v.value for v in group] for group in groups)
-    results = jax.lax.cond(accepted, accept, reject, values, slots, gradients)
+    if isinstance(accepted, jax.core.Tracer):
+        results = jax.lax.cond(accepted, accept, reject, values, slots, gradients)
+    else:
+        results = (accept if accepted else reject)(values, slots, gradients)
     for group, new in zip(groups, results, strict=True):
         for variable, value in zip(group, new, strict=True):
             variable.assign(value)
@@ -243,13 +246,9 @@ def peek(model, variable):
     state = getattr(model, "_jax_state", None)
     if state and not model._jax_state_synced:
         values = state["non_trainable_variables"]
-        # Keras makes the list of variables anew each time, from all layers.
-        places = vars(model).setdefault("_jax_places", {})
-        place = places.get((id(variable), len(values)))
-        if place is None:
-            own = [id(v) for v in model.non_trainable_variables]
-            place = places[id(variable), len(values)] = own.index(id(variable))
-        return np.asarray(values[place])
+        for candidate, value in zip(model.non_trainable_variables, values, strict=True):
+            if candidate is variable:
+                return np.asarray(value)
     return np.asarray(variable.value)
 
 

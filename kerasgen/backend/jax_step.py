@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasgen.backend import jax_distribution as distribution
 
-FAULT = "fault"
+FAULT = "__fault__"
 
 
 class TrainStep:
@@ -60,9 +60,9 @@ class TrainStep:
             logs = step(distribution.whole(data))
         return logs, tuple([scope.get_current_value(v) for v in g] for g in groups)
 
-    def read_batch_logs(self, are_read):
+    def expect_log_readers(self, are_there):
         """Says whether anybody reads the logs of the batches that follow."""
-        vars(self)["_outcome"] = _Outcome(are_read)
+        vars(self)["_outcome"] = _Outcome(are_there)
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
@@ -72,29 +72,32 @@ class TrainStep:
     def _recorded(self, function):
         def train(state, iterator):
             logs, state = function(state, iterator)
-            if "_outcome" not in vars(self):
-                self.read_batch_logs(True)
-            return vars(self)["_outcome"].of_step(dict(logs)), state
+            return _outcome_of(self).of_step(dict(logs)), state
 
         return train
 
     def _get_metrics_result_or_logs(self, logs):
-        hidden = getattr(vars(self).get("_outcome"), "logs", {})
-        return super()._get_metrics_result_or_logs(logs or hidden)
+        # Those of an epoch are asked for by these names.
+        return super()._get_metrics_result_or_logs(logs or _outcome_of(self).logs)
 
 
 class _Outcome:
-    """What came of the last steps of a `fit`."""
+    """What came of the last steps."""
 
-    def __init__(self, are_read):
-        self.are_read = are_read
+    def __init__(self, has_readers):
+        self.has_readers = has_readers
         self.logs = {}
-        self.fault = self.last_fault = None
+        self.fault_before = self.fault = None
 
     def of_step(self, logs):
-        self.fault, self.last_fault = self.last_fault, logs.pop(FAULT)
+        self.fault_before, self.fault = self.fault, logs.pop(FAULT)
         self.logs = logs
-        return logs if self.are_read else {}
+        return logs if self.has_readers else {}
+
+
+def _outcome_of(model):
+    # A plain object, since Keras looks through all that becomes an attribute.
+    return vars(model).setdefault("_outcome", _Outcome(True))
 
 
 def has_fault(model):
@@ -105,8 +108,8 @@ def has_fault(model):
     Args:
         model: The model that is trained.
     """
-    outcome = vars(model)["_outcome"]
+    outcome = _outcome_of(model)
     # Others' steps are waited for in a time that is bounded: each one at its end.
     is_alone = distribution.num_devices() == 1
-    fault = outcome.fault if is_alone else outcome.last_fault
+    fault = outcome.fault_before if is_alone else outcome.fault
     return fault is not None and bool(np.asarray(fault) != 0)

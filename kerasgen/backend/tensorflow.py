@@ -104,7 +104,7 @@ class TrainStep:
         with _after(data):
             return distribution.reducible(self.train_batch(data))
 
-    def read_batch_logs(self, are_read):
+    def expect_log_readers(self, are_there):
         """Says whether anybody reads the logs of the batches that follow."""
 
     def test_step(self, data):

@@ -32,15 +32,17 @@ def value_and_grad(loss_fn, variables):
         gradients = torch.autograd.grad(
             loss, [v.value for v in variables], materialize_grads=True
         )
-    if isinstance(aux, dict):
-        aux = {name: _detach(value) for name, value in aux.items()}
-    else:
-        aux = keras.tree.map_structure(_detach, aux)
-    return (loss.detach(), aux), list(gradients)
+    return (loss.detach(), _detach(aux)), list(gradients)
 
 
-def _detach(value):
-    return value.detach() if torch.is_tensor(value) else value
+def _detach(structure):
+    # Dicts of terms, the usual case, without `keras.tree`'s 30 microseconds.
+    if isinstance(structure, dict):
+        return {name: _detach(value) for name, value in structure.items()}
+    if torch.is_tensor(structure):
+        return structure.detach()
+    detach = lambda t: t.detach() if torch.is_tensor(t) else t  # noqa: E731
+    return keras.tree.map_structure(detach, structure)
 
 
 def input_gradient(fn, x):
@@ -93,7 +95,7 @@ class TrainStep:
         with torch.no_grad(), distribution.step_scope():
             return self.train_batch(data)
 
-    def read_batch_logs(self, are_read):
+    def expect_log_readers(self, are_there):
         """Says whether anybody reads the logs of the batches that follow."""
 
     def test_step(self, data):

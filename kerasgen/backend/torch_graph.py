@@ -9,6 +9,7 @@ that map one float32 tensor to another.
 import keras
 import torch
 from keras import layers
+from torch.nn.modules.module import _has_any_global_hook
 
 # Subclasses may do more. Those of the second group know of `training`.
 PLAIN = {
@@ -25,6 +26,12 @@ PLAIN = {
     layers.ZeroPadding2D,
 }
 TRAINED = {layers.BatchNormalization}
+HOOKS = (
+    "_forward_hooks",
+    "_forward_pre_hooks",
+    "_backward_hooks",
+    "_backward_pre_hooks",
+)
 
 
 def call_network(network, inputs, training):
@@ -73,6 +80,7 @@ class DirectCalls:
             and network._called
             and self._fits(inputs)
             and inputs.dtype is torch.float32
+            and network.activity_regularizer is None
             and _is_free(inputs, network)
         )
 
@@ -130,6 +138,9 @@ def _is_direct(node):
 
 def _is_free(x, layer):
     """Whether nothing was hung on the tensor or the layer since."""
-    hooks = layer._forward_hooks or layer._forward_pre_hooks
-    is_plain = not hooks and layer.compute_dtype == "float32"
-    return is_plain and getattr(x, "_keras_mask", None) is None
+    return (
+        not any(getattr(layer, hooks) for hooks in HOOKS)
+        and not _has_any_global_hook()
+        and layer.compute_dtype == "float32"
+        and getattr(x, "_keras_mask", None) is None
+    )

@@ -130,7 +130,7 @@ def _flatten(layer, inputs):
 def _reshape(layer, inputs):
     if any(size in (None, -1) for size in layer.target_shape):
         return type(layer).call(layer, inputs)
-    return inputs.reshape(len(inputs), *layer.target_shape)
+    return inputs.reshape(inputs.shape[0], *layer.target_shape)
 
 
 def _leak(layer, inputs):

@@ -6,6 +6,7 @@ is an ordinary convolution, and fast.
 """
 
 import torch
+from torch.autograd import forward_ad
 from torch.nn import functional
 
 from kerasgen.backend.torch_host import are_on_host
@@ -28,6 +29,9 @@ def suits(kernel, strides, x):
         and all(size % stride == 0 for size, stride in zip(sizes, strides, strict=True))
         and x.dtype is kernel.dtype is torch.float32
         and are_on_host((x, kernel))
+        and not torch.is_autocast_enabled("cpu")
+        # Forward derivatives have no rule below.
+        and forward_ad._current_level < 0
     )
 
 

@@ -61,6 +61,7 @@ class Checkpoint(keras.callbacks.Callback):
     ([0, 1], [2])
     """
 
+    # Else JAX would wait for each step, to hand its logs over.
     ignores_batch_logs = True
 
     def __init__(self, path, every=None, keep=2, resume=True):

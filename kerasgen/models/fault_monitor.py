@@ -46,7 +46,8 @@ class FaultMonitor(keras.callbacks.Callback):
         if batch + 1 - self.num_seen >= self.check_every:
             self.num_seen = batch + 1
             # `self.model` would bring all of JAX's variables up to date.
-            if backend.has_fault(self._model):
+            is_last = self.num_seen == self.params["steps"]
+            if is_last or backend.has_fault(self._model):
                 self.model.raise_if_not_finite()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -248,9 +248,13 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             backend.accumulate(self.trackers[name].count, weight)
 
     def _means(self, terms):
-        """Means of the epoch so far, NaN where no step of it was accepted."""
-        trackers = {name: self.trackers[name] for name in terms}
-        return {n: t.total.value / t.count.value for n, t in trackers.items()}
+        """Means of the epoch so far, 0 where no step of it was accepted."""
+        means = {}
+        for name in terms:
+            tracker = self.trackers[name]
+            count = ops.maximum(tracker.count.value, keras.config.epsilon())
+            means[name] = tracker.total.value / count
+        return means
 
     def _variables_of(self, player):
         return [v for net in self.players[player] for v in net.trainable_variables]

@@ -142,7 +142,8 @@ class TrainingVerbs(PlayerTraining):
             )
             monitor = FaultMonitor(check_every, max_skipped_steps)
             own_callbacks = distribution.callbacks_of_this_process(callbacks or [])
-            self.read_batch_logs(bool(verbose) or any(map(_reads_logs, own_callbacks)))
+            are_read = bool(verbose) or any(map(_reads_logs, own_callbacks))
+            self.expect_log_readers(are_read)
             return super().fit(
                 feed,
                 epochs=epochs,
@@ -254,14 +255,15 @@ class TrainingVerbs(PlayerTraining):
     def _leave_fit(self):
         self.feed = None
         self.after_fit = None
-        self.read_batch_logs(True)
+        self.expect_log_readers(True)
         # Where a callback let `fit` start; Keras would start there again.
         self._initial_epoch = None
 
 
 def _reads_logs(callback):
     """Whether a callback may read the logs of each batch."""
-    if getattr(callback, "ignores_batch_logs", False):
+    # Of a subclass nobody knows.
+    if vars(type(callback)).get("ignores_batch_logs", False):
         return False
     methods = "on_batch_end", "on_train_batch_end"
     return any(

@@ -246,9 +246,11 @@ def test_hooks_of_a_network_are_called():
     backend.fuse(network)
     seen = []
     network.register_forward_hook(lambda *given: seen.append(given))
+    network.register_full_backward_hook(lambda *given: seen.append(given))
+    x = ops.zeros((1, 8, 8, 1)).requires_grad_()
     for _ in range(2):
-        backend.call_network(network, ops.zeros((1, 8, 8, 1)), False)
-    assert len(seen) == 2
+        backend.call_network(network, x, False).sum().backward()
+    assert len(seen) == 4
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's graphs")

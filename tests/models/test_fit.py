@@ -27,7 +27,7 @@ def test_a_callback_reads_the_logs_of_each_batch():
         on_train_batch_end=lambda batch, logs: seen.append(dict(logs))
     )
     histories = []
-    for callbacks in ([reader], [keras.callbacks.TerminateOnNaN()], []):
+    for callbacks in (iter([reader]), [keras.callbacks.TerminateOnNaN()], []):
         keras.utils.set_random_seed(0)
         vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
         vae.compile("sgd")
