@@ -217,7 +217,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         """
         backend.sync(self)
         idle = int(backend.peek(self, self.training_steps)) - step
-        if idle:
+        if idle > 0:
             for counter in self._step_counters():
                 counter.assign(int(ops.convert_to_numpy(counter.value)) - idle)
 
