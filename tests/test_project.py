@@ -29,6 +29,7 @@ LAYERS = [
     },
     {
         "backend",
+        "cipher",
         "random",
         "replicas",
         "distribution",

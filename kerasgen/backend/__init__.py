@@ -14,8 +14,8 @@ imported here:
 - `compiled`: a compiled inference function over a model's variables
 - `compiles_steps`: whether the first steps of a model are compiled
 - `elementwise`: a function of small tensors, in the fewest operations
-- `has_fault`: whether training met NaN, as far as that needs no wait for a step
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
+- `has_fault`: whether training met NaN, as far as that needs no wait for a step
 - `is_known_true`: whether a condition holds, where that needs no wait for a step
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
@@ -49,9 +49,9 @@ compiles_steps = _backend.compiles_steps
 convolve = _backend.convolve
 distribution = _backend.distribution
 elementwise = _backend.elementwise
-has_fault = _backend.has_fault
 fuse = _backend.fuse
 fuse_optimizer = _backend.fuse_optimizer
+has_fault = _backend.has_fault
 input_gradient = _backend.input_gradient
 is_known_true = _backend.is_known_true
 minimize = _backend.minimize
@@ -74,9 +74,9 @@ __all__ = [
     "convolve",
     "distribution",
     "elementwise",
-    "has_fault",
     "fuse",
     "fuse_optimizer",
+    "has_fault",
     "input_gradient",
     "is_known_true",
     "minimize",

@@ -241,6 +241,29 @@ def test_a_network_is_called_as_keras_calls_it():
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's graphs")
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+def test_a_fused_network_serves_pytorch_s_tools():
+    """Traces for any batch size, forward derivatives, autocast."""
+    import torch
+    from torch.autograd import forward_ad
+
+    inputs = keras.Input((3,))
+    y = layers.Reshape((2, 2, 4))(layers.Dense(16)(inputs))
+    network = keras.Model(inputs, layers.Conv2DTranspose(1, 4, 2, "same")(y))
+    backend.fuse(network)
+    x = torch.ones(5, 3)
+    expected = network(x)
+    traced = torch.jit.trace(network, x[:2], check_trace=False)
+    torch.testing.assert_close(traced(x), expected)
+    with forward_ad.dual_level():
+        moved = forward_ad.unpack_dual(network(forward_ad.make_dual(x, x)))
+    # Without biases, which start at 0, the network is linear.
+    torch.testing.assert_close(moved.tangent, expected)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert network(x).dtype == torch.bfloat16
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="PyTorch's graphs")
 def test_hooks_of_a_network_are_called():
     network = make_graph()
     backend.fuse(network)

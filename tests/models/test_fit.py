@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from kerasgen import models
-from kerasgen.callbacks import PlayerLearningRate
+from kerasgen.callbacks import Checkpoint, PlayerLearningRate
 from tests import contracts
 from tests.models.tiny_gan import images, make_gan
 
@@ -40,6 +40,20 @@ def test_a_callback_reads_the_logs_of_each_batch():
     assert len(seen) == 10
     for term in vae.training_terms:
         assert [seen[4][term], seen[9][term]] == histories[0][term]
+
+
+def test_a_callback_of_the_user_s_own_class_gets_logs(tmp_path):
+    class Reader(Checkpoint):
+        def on_train_batch_end(self, batch, logs=None):
+            super().on_train_batch_end(batch, logs)
+            seen.append(logs["loss"])
+
+    seen = []
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
+    vae.compile("sgd", run_eagerly=True)
+    x = np.zeros((8, 4), "float32")
+    vae.fit(x, batch_size=4, verbose=0, callbacks=[Reader(tmp_path)])
+    assert len(seen) == 2 and np.isfinite(seen).all()
 
 
 def test_validation_data_is_evaluated_after_each_epoch():
