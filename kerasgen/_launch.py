@@ -69,12 +69,13 @@ def launch_processes(num_devices):
         return
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = ["--nproc-per-node", str(num_devices), "-m", "kerasgen", *sys.argv[1:]]
-    processes, told = [], []
+    processes, told, passed_on = [], [], []
 
     def pass_on(number, frame):
         told.append(number)
         for process in processes:
             process.send_signal(number)
+            passed_on.append(number)
 
     signal.signal(signal.SIGTERM, pass_on)
     with tempfile.TemporaryDirectory() as folder:
@@ -88,6 +89,9 @@ def launch_processes(num_devices):
         }
         if not told:
             processes.append(subprocess.Popen([*launcher, *command], env=environment))
+            if told and not passed_on:
+                # While it was started, when nobody could pass it on.
+                processes[0].send_signal(signal.SIGTERM)
         code = processes[0].wait() if processes else 128 + signal.SIGTERM
         has_ended = ended.exists()
     sys.exit(128 + signal.SIGTERM if has_ended else code)

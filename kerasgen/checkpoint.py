@@ -8,8 +8,6 @@ kill at any instant leaves the one before it.
 """
 
 import hashlib
-import io
-import json
 import os
 import platform
 import re
@@ -21,6 +19,18 @@ import numpy as np
 
 from kerasgen import distribution
 from kerasgen.arguments import check_positive_integer
+from kerasgen.checkpoint_files import (
+    FORMAT,
+    MANIFEST,
+    STATE,
+    CheckpointError,
+    check_settings,
+    check_variables,
+    encode_manifest,
+    encode_state,
+    read_manifest,
+    read_state,
+)
 from kerasgen.files import (
     TEMPORARY_PREFIX,
     check_folder_path,
@@ -28,14 +38,9 @@ from kerasgen.files import (
     temporary_path,
     write_and_sync,
 )
-from kerasgen.models.run_settings import first_difference
 
-FORMAT = 1
 STEP_FOLDER = re.compile(r"step-(\d{10})")
-
-
-class CheckpointError(RuntimeError):
-    """A checkpoint cannot be read, or does not belong to this model."""
+REPLACED = ".replaced"
 
 
 class CheckpointFolder:
@@ -99,9 +104,20 @@ class CheckpointFolder:
                 f"{self.path}, held by process {_read_text(holder)}"
             ) from None
         self._lock = lock
-        holder.write_text(f"{os.getpid()} on {platform.node()}")
+        try:
+            holder.write_text(f"{os.getpid()} on {platform.node()}")
+        except OSError as error:
+            self.close()
+            raise OSError(
+                error.errno, f"Could not write ({error.strerror})", str(holder)
+            ) from error
         for orphan in self.path.glob(f"{TEMPORARY_PREFIX}*"):
             shutil.rmtree(orphan, ignore_errors=True)
+        for old in self.path.glob(f"step-*{REPLACED}"):
+            if old.with_suffix("").exists():
+                shutil.rmtree(old, ignore_errors=True)
+            else:
+                os.replace(old, old.with_suffix(""))
 
     def close(self):
         """Gives the folder back."""
@@ -121,7 +137,7 @@ class CheckpointFolder:
         steps = self.steps()
         if not steps:
             return None
-        return _read_manifest(self._folder(steps[-1]))["position"]
+        return read_manifest(self._folder(steps[-1]))["position"]
 
     def save(self, model, position, settings=None):
         """Writes one checkpoint, then removes those that it replaces.
@@ -145,13 +161,11 @@ class CheckpointFolder:
                 processes of a run call this together.
         """
         variables = _state_of(model)
-        buffer = io.BytesIO()
         # On TensorFlow the trackers of all processes are summed as they are read.
         with distribution.watch().bounded("the others to save"):
-            arrays = {str(i): _to_numpy(v) for i, v in enumerate(variables)}
-        _check_finite(model.variables, arrays.values())
-        np.savez(buffer, **arrays)
-        state = buffer.getbuffer()
+            arrays = [_to_numpy(v) for v in variables]
+        _check_finite(model.variables, arrays)
+        state = encode_state(arrays)
         manifest = {
             "format": FORMAT,
             "position": position,
@@ -170,13 +184,15 @@ class CheckpointFolder:
         temporary = temporary_path(self.path)
         try:
             temporary.mkdir(parents=True)
-            write_and_sync(temporary / "state.npz", state)
-            write_and_sync(temporary / "manifest.json", _encode_manifest(manifest))
+            write_and_sync(temporary / STATE, state)
+            write_and_sync(temporary / MANIFEST, encode_manifest(manifest))
             sync_folder(temporary)
+            old = target.with_suffix(REPLACED)
             if target.exists():
-                self._remove(target)
+                os.replace(target, old)
             os.replace(temporary, target)
             sync_folder(self.path)
+            shutil.rmtree(old, ignore_errors=True)
         except OSError as error:
             shutil.rmtree(temporary, ignore_errors=True)
             raise OSError(
@@ -215,15 +231,13 @@ class CheckpointFolder:
         if not steps:
             return None
         folder = self._folder(newest if step is None else step)
-        manifest = _read_manifest(folder)
+        manifest = read_manifest(folder)
         # Keras may write other configs in another version.
         if settings is not None and manifest["keras"] == keras.__version__:
-            _check_settings(settings, manifest["settings"], folder)
+            check_settings(settings, manifest, folder)
         variables = _state_of(model)
-        _check_variables(variables, manifest["variables"], folder)
-        state = _read_state(folder, manifest)
-        with np.load(io.BytesIO(state), allow_pickle=False) as archive:
-            arrays = [archive[str(i)] for i in range(len(variables))]
+        check_variables(variables, manifest, folder)
+        arrays = read_state(folder, manifest, variables)
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
         return manifest["position"]
@@ -259,83 +273,6 @@ def _check_finite(variables, arrays):
                 "Expected finite weights to save. Received: NaN or infinity in "
                 f"{variable.path}; older checkpoints are intact"
             )
-
-
-def _check_settings(settings, saved, folder):
-    path = first_difference(settings, saved)
-    if path is not None:
-        raise CheckpointError(
-            f"Expected {path} = {settings.get(path)!r}, as in this run. "
-            f"Received: {saved.get(path)!r} in {folder}"
-        )
-
-
-def _check_variables(variables, saved, folder):
-    for variable, (path, shape, dtype) in zip(variables, saved, strict=False):
-        if list(variable.shape) != shape or not _same_dtype(variable.dtype, dtype):
-            raise CheckpointError(
-                f"Expected {variable.path}: {tuple(variable.shape)} {variable.dtype}, "
-                "as in the compiled model. "
-                f"Received: {path}: {tuple(shape)} {dtype} in {folder}"
-            )
-    if len(variables) != len(saved):
-        raise CheckpointError(
-            f"Expected {len(variables)} variables, as in the compiled model. "
-            f"Received: {len(saved)} in {folder}"
-        )
-
-
-def _same_dtype(a, b):
-    # Counters and seeds are integers of 32 or 64 bits, as the backend likes.
-    return a == b or {a, b} <= {"int32", "int64", "uint32"}
-
-
-def _encode_manifest(manifest):
-    digest = _digest_of(manifest)
-    return json.dumps({"manifest_sha256": digest, **manifest}, indent=1).encode()
-
-
-def _digest_of(manifest):
-    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
-
-
-def _read_manifest(folder):
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-        if manifest["format"] > FORMAT:
-            raise CheckpointError(
-                f"Expected checkpoint format {FORMAT} or older; update kerasgen. "
-                f"Received: format {manifest['format']} in {folder}"
-            )
-        expected = manifest.pop("manifest_sha256")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"Expected a checkpoint with a manifest. Received: {folder} ({error!r})"
-        ) from error
-    digest = _digest_of(manifest)
-    if digest != expected:
-        raise CheckpointError(
-            f"Expected {folder / 'manifest.json'} with sha256 {expected}. Received: "
-            f"sha256 {digest}; remove the folder to go on from an older checkpoint"
-        )
-    return manifest
-
-
-def _read_state(folder, manifest):
-    try:
-        state = (folder / "state.npz").read_bytes()
-    except OSError as error:
-        raise CheckpointError(
-            f"Expected a checkpoint with a state. Received: {folder} ({error})"
-        ) from error
-    digest = hashlib.sha256(state).hexdigest()
-    if digest != manifest["sha256"]:
-        raise CheckpointError(
-            f"Expected {folder / 'state.npz'} of {manifest['bytes']} bytes with sha256 "
-            f"{manifest['sha256']}. Received: {len(state)} bytes with sha256 {digest}; "
-            "remove the folder to go on from an older checkpoint"
-        )
-    return state
 
 
 def _read_text(path):

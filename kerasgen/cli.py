@@ -14,6 +14,7 @@ from rich.table import Table
 
 from kerasgen import _launch, distribution, plot, presets
 from kerasgen import evaluation as evaluation_module
+from kerasgen.arguments import check_positive
 from kerasgen.checkpoint import CheckpointError
 from kerasgen.export_process import ExportError
 from kerasgen.files import write_atomically
@@ -28,9 +29,12 @@ USER_ERRORS = (
     FloatingPointError,
     CheckpointError,
     ExportError,
+    distribution.FirstProcessError,
     presets.PresetError,
     StatisticsError,
 )
+
+WAIT_SECONDS = 20.0
 
 app = typer.Typer(
     add_completion=False,
@@ -152,7 +156,7 @@ def train(
     timeout: Annotated[
         float,
         typer.Option(help="Seconds that processes of several devices wait in a step."),
-    ] = 20.0,
+    ] = WAIT_SECONDS,
     backend: Backend = None,
 ):
     """Train a recipe, or go on with an unfinished run in the same folder.
@@ -166,6 +170,9 @@ def train(
     recipes = import_training("recipe")
     # One line of error, not one from each process.
     recipes.resolve_parameters(recipes.load_recipe(recipe), overrides, quick)
+    if devices is None and timeout != WAIT_SECONDS:
+        raise ValueError(f"Expected --devices beside --timeout. Received: {timeout}")
+    check_positive("--timeout", timeout)
     if devices is not None:
         _launch.launch_processes(devices)
         distribution.data_parallel(devices, timeout=timeout)

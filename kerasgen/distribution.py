@@ -22,12 +22,15 @@ from kerasgen.watch import NoWatch, Watch
 
 # Stock callbacks that write files: only the first process may have them.
 _WRITERS = (
-    keras.callbacks.BackupAndRestore,
     keras.callbacks.CSVLogger,
     keras.callbacks.ModelCheckpoint,
     keras.callbacks.RemoteMonitor,
     keras.callbacks.TensorBoard,
 )
+
+
+class FirstProcessError(RuntimeError):
+    """The first process could not do what the others wait for."""
 
 
 class _Settings:
@@ -62,21 +65,22 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=20.0):
 
     Every process needs the same data in the same order. The first process alone writes
     files; callbacks of Keras that write some, such as CSVLogger, run only there, and
-    with them the progress bar. Measures and scores (`callbacks.TrainingHealth`,
-    `callbacks.Evaluate`) are computed on each, so that all stop at the same epoch, and
-    warned of on the first.
+    with them the progress bar. `callbacks.Checkpoint` resumes all of them; Keras's
+    BackupAndRestore would resume one, and is refused. Measures and scores
+    (`callbacks.TrainingHealth`, `callbacks.Evaluate`) are computed on each, so that all
+    stop at the same epoch, and warned of on the first.
 
     Where a process dies or hangs, all end with an exit code that is not 0, within a
     minute by default, of which torchrun takes 30 seconds to kill what hangs; started
     again, the run goes on from its newest checkpoint. For this the wait for others is
-    bounded in `fit`: in steps, and at points where all meet, such as the end of a
-    file's writing. Outside of steps a process may take its time (callbacks, scores), if
-    the others do so, too. What may be compiled is not bounded: the first two steps of
-    `fit`, the last one of its first epoch, and its first validation; on PyTorch none
-    of them, unless the model has jit_compile=True. So raise `timeout`
-    where a later step may take longer, on a slow disk or with batches of ever new
-    sizes, or where the first process computes or writes for longer while the others
-    wait.
+    bounded in `fit`, from the first step on that need not be compiled: in steps, and at
+    points where all meet, such as the end of a file's writing. Outside of steps a
+    process may take its time (callbacks, scores), if the others do so, too. Not bounded
+    is what may be compiled: the first two steps of `fit`, the last one of its first
+    epoch, and its first validation; on PyTorch none of them, unless the model has
+    jit_compile=True. So raise `timeout` where a later step may take longer, on a slow
+    disk or with batches of ever new sizes, or where the first process computes or
+    writes for longer while the others wait.
 
     Args:
         num_devices: Devices of this host, at least 1; None for all. On a CPU, JAX and
@@ -105,9 +109,13 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=20.0):
         check_positive("timeout", timeout)
     backend.distribution.start(num_devices, timeout)
     _Settings.drop_rest = drop_rest
+    _Settings.watch = NoWatch()
     if timeout is not None and num_processes() > 1:
         _Settings.watch = Watch(
-            timeout, process_name(), backend.distribution.others_are_there
+            timeout,
+            process_name(),
+            backend.distribution.others_are_there,
+            backend.distribution.take_leave,
         )
     if num_processes() > 1 and get_random_seed() is None:
         # Initial weights and seeds that are drawn must be equal.
@@ -175,7 +183,7 @@ def on_first_process(write):
         What it returned, on the first process; None on the others.
 
     Raises:
-        RuntimeError: It failed there; the first process raises its error itself.
+        FirstProcessError: It failed there; the first process raises its error itself.
 
     Example:
 
@@ -189,7 +197,7 @@ def on_first_process(write):
         except Exception as raised:
             error = raised
     if process_sum(int(error is not None)):
-        raise error or RuntimeError(
+        raise error or FirstProcessError(
             "Expected the first process to write its files. Received: an error there"
         )
     return result
@@ -228,9 +236,22 @@ def callbacks_of_this_process(callbacks):
 
     Returns:
         List.
+
+    Raises:
+        ValueError: One of them would resume this process alone.
     """
+    callbacks = [*callbacks]
+    for callback in callbacks:
+        if num_processes() > 1 and isinstance(
+            callback, keras.callbacks.BackupAndRestore
+        ):
+            raise ValueError(
+                "Expected `kerasgen.callbacks.Checkpoint`, which resumes all of "
+                f"{num_processes()} processes. Received: {type(callback).__name__}, "
+                "which would resume the first one alone"
+            )
     if is_first_process():
-        return [*callbacks]
+        return callbacks
     return [c for c in callbacks if not isinstance(c, _WRITERS)]
 
 

@@ -24,12 +24,14 @@ class Watch:
         name: What the process calls itself in its last message.
         others_are_there: Function without arguments that tells whether the other
             processes answer. It is asked when nothing has begun or ended for `seconds`.
+        take_leave: Function without arguments that tells the others of an exit.
     """
 
-    def __init__(self, seconds, name, others_are_there):
+    def __init__(self, seconds, name, others_are_there, take_leave):
         self.seconds = seconds
         self.name = name
         self.others_are_there = others_are_there
+        self.take_leave = take_leave
         # (when, what): one value, for the thread reads it at any instant.
         self._begun = None
         self._stopped = None
@@ -91,6 +93,7 @@ class Watch:
             f"`data_parallel`. Received: timeout={self.seconds!r}\n"
         )
         os.write(2, message.encode())
+        self.take_leave()
         os._exit(EXIT_CODE)
 
 

@@ -15,6 +15,7 @@ from training.benchmarks import (
     bfloat16_fid,
     faults,
     image_techniques,
+    input_memory,
     input_pipeline,
     mode_coverage,
     mode_variants,
@@ -31,12 +32,12 @@ ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "training" / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
+MOST_GROWTH_MB = 10
 # Benchmarks that are still to be run.
 UNMEASURED = {
     "bfloat16_fid",
     "faults",
     "input_pipeline",
-    "step_time",
 }
 
 
@@ -151,8 +152,11 @@ def test_fit_is_as_fast_as_loops_by_hand():
     assert set(done) == set(BACKENDS)
     best = 0.0
     for backend, rows in done.items():
+        assert rows.keys() >= step_time.NATIVE.keys()
         for name, row in rows.items():
+            assert row["rounds"] >= 7 and row["steps"] >= 100
             if step_time.BFLOAT16 in name:
+                assert "avx512_bf16" in row["instructions"]
                 best = max(best, row["ratio"])
             else:
                 assert row["ratio"] >= step_time.TARGETS[backend], (backend, name)
@@ -171,23 +175,31 @@ def test_bfloat16_costs_no_fid():
 
 
 def test_memory_is_flat_while_training_reads():
-    for results in runs_of("input_pipeline").values():
+    done = runs_of("input_pipeline")
+    assert set(done) == set(BACKENDS)
+    for results in done.values():
+        assert {"array", "memmap", "folder, stream", "TFDS, stream"} <= {
+            row["source"] for row in results["throughput"]
+        }
         watched = {*input_pipeline.WATCHED, input_pipeline.LARGE}
         assert set(results["memory"]) == watched
         for name, run in results["memory"].items():
             if name == input_pipeline.LARGE:
                 assert run["steps"] >= 1000 and run["file_gb"] > run["memory_gb"]
+                # Those in which more is read than memory holds.
+                assert len(run["anonymous"]) >= 200
             else:
                 assert run["steps"] >= 10_000
-            samples = run["anonymous"]
-            assert input_pipeline.growth(samples) <= 0.02 * max(samples)
+            assert input_memory.growth(run["anonymous"]) <= MOST_GROWTH_MB
 
 
 def test_every_fault_case_holds_on_every_backend():
     rows = runs_of("faults")
     assert set(rows) == {f"{b}/{name}" for b in BACKENDS for name in faults.CASES}
     for key, row in rows.items():
-        assert row["outcome"].startswith((faults.HELD, "left out: ")), key
+        # Nothing is left out on the machine that the table is of.
+        assert row["outcome"].startswith(faults.HELD), key
+        assert row["trials"] is None or row["trials"] >= 3, key
 
 
 def read_readme():

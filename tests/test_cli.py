@@ -83,6 +83,19 @@ def test_generate_writes_a_picture(run, tmp_path):
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        (("--timeout", "5"), "expected --devices beside --timeout. received: 5.0"),
+        (("--devices", "2", "--timeout", "0"), "`--timeout` is a finite number"),
+    ],
+)
+def test_a_timeout_that_cannot_hold_is_refused(run, tmp_path, options, expected):
+    folder = tmp_path / "run"
+    code, _, err = run("train", "vae_digits", "--out", str(folder), *options)
+    assert code == 2 and expected in err.lower() and not folder.exists()
+
+
 @pytest.mark.slow
 def test_devices_share_the_batches_of_a_recipe(tmp_path):
     command = ("train", "vae_digits", "--quick", "--devices", "2", "--out", "run")

@@ -58,6 +58,16 @@ def test_callbacks_that_write_run_on_the_first_process_only(monkeypatch, tmp_pat
     assert distribution.callbacks_of_this_process([log, stop]) == [stop]
 
 
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_callback_that_resumes_one_process_is_refused(monkeypatch, tmp_path, index):
+    backup = keras.callbacks.BackupAndRestore(tmp_path)
+    assert distribution.callbacks_of_this_process([backup]) == [backup]
+    monkeypatch.setattr(backend.distribution, "process_index", lambda: index)
+    monkeypatch.setattr(backend.distribution, "num_processes", lambda: 2)
+    with pytest.raises(ValueError, match="Checkpoint.* all of 2.*BackupAndRestore"):
+        distribution.callbacks_of_this_process([backup])
+
+
 def test_a_batch_is_split_where_every_part_has_equal_shares(monkeypatch):
     """Two devices, two batches in a step: rows of either are those of one device."""
     monkeypatch.setattr(backend.distribution, "num_devices", lambda: 2)

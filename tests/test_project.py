@@ -52,7 +52,15 @@ LAYERS = [
     },
     {"networks", "techniques"},
     {"models"},
-    {"presets", "export", "export_process", "checkpoint", "callbacks", "extractors"},
+    {
+        "presets",
+        "export",
+        "export_process",
+        "checkpoint",
+        "checkpoint_files",
+        "callbacks",
+        "extractors",
+    },
     {
         "adversarial_examples",
         "discriminator_features",

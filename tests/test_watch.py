@@ -14,7 +14,9 @@ import importlib.util, time
 spec = importlib.util.spec_from_file_location("watch", {path!r})
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
-watch = module.Watch({seconds}, "process 0 of 2", lambda: {others_are_there})
+watch = module.Watch(
+    {seconds}, "process 0 of 2", lambda: {others_are_there}, lambda: print("leaves")
+)
 {code}
 print("done", flush=True)
 """
@@ -29,7 +31,10 @@ def run(code, seconds=0.4, others_are_there=True):
         others_are_there=others_are_there,
     )
     result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+        [sys.executable, "-u", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     return result.returncode, result.stdout, result.stderr
 
@@ -54,7 +59,7 @@ def run(code, seconds=0.4, others_are_there=True):
 )
 def test_what_takes_too_long_ends_the_process(code, others_are_there, expected):
     exit_code, out, err = run(code, others_are_there=others_are_there)
-    assert exit_code == EXIT_CODE and out == ""
+    assert exit_code == EXIT_CODE and out == "leaves\n"
     assert expected in err and "process 0 of 2 ends" in err
     assert err.endswith("`timeout` of `data_parallel`. Received: timeout=0.4\n")
 

@@ -6,6 +6,7 @@ are global ones without a line here.
 """
 
 import os
+import zlib
 
 import jax
 import keras
@@ -140,8 +141,32 @@ def others_are_there():
     return True
 
 
+def take_leave():
+    """Nothing: JAX's own service knows who is there."""
+
+
 def share_state(variables):
-    """Nothing: equal seeds make equal variables, and a mesh keeps them so."""
+    """Raises ValueError unless variables are equal on all processes.
+
+    A mesh keeps them equal, where equal seeds have made them so.
+
+    Args:
+        variables: List of `keras.Variable`.
+    """
+    if jax.process_count() == 1:
+        return
+    from jax.experimental import multihost_utils
+
+    digest = 0
+    for variable in variables:
+        digest = zlib.crc32(np.asarray(variable.value).tobytes(), digest)
+    digests = multihost_utils.process_allgather(np.uint32(digest))
+    if len(set(digests.tolist())) > 1:
+        raise ValueError(
+            "Expected a model with equal weights on all processes, built after the "
+            "call of `data_parallel` and with the same seeds. Received: weights that "
+            f"differ between {jax.process_count()} processes"
+        )
 
 
 def shares(num_rows, unit):

@@ -12,6 +12,7 @@ from kerasgen.backend.keras_layers import (  # noqa: F401
     elementwise,
 )
 from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
+from kerasgen.backend.tensorflow_optimizers import fuse_optimizer  # noqa: F401
 
 
 def value_and_grad(loss_fn, variables):
@@ -138,14 +139,6 @@ class TrainStep:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras reads a batch here to build a model; ours are built.
         return
-
-
-def fuse_optimizer(optimizer):
-    """Nothing: the compiler does.
-
-    Args:
-        optimizer: Built `keras.optimizers.Optimizer`.
-    """
 
 
 def total(tensors):

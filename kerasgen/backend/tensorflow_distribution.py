@@ -230,7 +230,8 @@ def process_sum(value):
     if num_processes() == 1:
         return value
     strategy = _Started.strategy
-    local = tf.constant(value, tf.int32)
+    # The sum over all replicas may have more than 32 bits.
+    local = tf.constant(value, tf.int64)
     per_replica = strategy.run(lambda: local)
     replicas = strategy.num_replicas_in_sync // num_processes()
     return int(strategy.reduce("SUM", per_replica, axis=None)) // replicas
@@ -250,6 +251,10 @@ def others_are_there():
             except tf.errors.OpError:
                 return False
     return True
+
+
+def take_leave():
+    """Nothing: the others ask the coordination service."""
 
 
 def share_state(variables):

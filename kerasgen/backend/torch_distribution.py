@@ -6,6 +6,7 @@ computes for itself, so that a call of a network does not wait for the others.
 
 import contextlib
 import contextvars
+import datetime
 import os
 
 import keras
@@ -14,6 +15,14 @@ import torch
 from torch import distributed
 
 BUCKET_BYTES = 25 * 2**20
+ANSWER_TIME = datetime.timedelta(seconds=5)
+LEAVE = "kerasgen/leave"  # and what number of start it is, of a launcher's
+
+
+class _Started:
+    # A connection of its own, which another thread may use.
+    store = None
+
 
 _in_step = contextvars.ContextVar("kerasgen_in_step", default=False)
 
@@ -43,6 +52,12 @@ def start(num_devices, timeout):
     if has_gpu:
         torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     distributed.init_process_group("cpu:gloo,cuda:nccl" if has_gpu else "gloo")
+    _Started.store = distributed.TCPStore(
+        os.environ["MASTER_ADDR"],
+        int(os.environ["MASTER_PORT"]),
+        is_master=False,
+        timeout=ANSWER_TIME,
+    )
 
 
 def num_devices():
@@ -164,8 +179,28 @@ def process_sum(value):
 
 
 def others_are_there():
-    """True: torchrun ends the processes of its host when one is gone."""
-    return True
+    """Whether none of the other processes has taken its leave.
+
+    torchrun ends those of its own host where one is gone; another host's may hang.
+    """
+    if _Started.store is None:
+        return True
+    try:
+        return not _Started.store.check([_leave_key()])
+    except RuntimeError:
+        # The store is gone with the process, or the launcher, that held it.
+        return False
+
+
+def take_leave():
+    """Tells the others that this process is about to exit."""
+    if _Started.store is not None:
+        with contextlib.suppress(RuntimeError):
+            _Started.store.set(_leave_key(), str(process_index()))
+
+
+def _leave_key():
+    return f"{LEAVE}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
 def share_state(variables):

@@ -27,7 +27,9 @@ class Checkpoint(keras.callbacks.Callback):
     SIGTERM, by which schedulers and `kill` ask a program to end, lets the step finish
     (in validation the epoch), saves, and exits with code 143; of several processes
     one may get it, and all end at the same step, about a second later. This holds
-    while `fit` runs in the main thread and nothing else handles the signal.
+    while `fit` runs in the main thread and nothing else handles the signal. What sends
+    it kills after a while, torchrun after 30 seconds: where validation takes longer,
+    `every` saves what was trained before it.
 
     Args:
         path: Run folder; checkpoints lie in `path/checkpoints`.
@@ -87,6 +89,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.after_fit.callback(self._termination.end)
         self._settings = run_settings(self.model)
         self._resumed_steps = 0
+        self._saved = None
         self._metrics = []
         if self.resume:
             position = self.folder.load(self.model, settings=self._settings)
@@ -129,13 +132,13 @@ class Checkpoint(keras.callbacks.Callback):
         # where `steps_per_execution` does not divide it.
         reached = self._resumed_steps + batch + 1
         is_last_save = self._termination.is_due()
-        if not is_last_save and not self._is_due(reached):
+        # `self.model` would bring all of JAX's variables up to date.
+        if not (is_last_save or self._is_due(reached) or self._model.stop_training):
             return
         self._saved_at = reached
-        epoch_step = self._training_steps() - self._epoch_start
         # The end of the epoch is saved after validation.
-        if epoch_step != self.model.feed.epoch_length:
-            self._save(self._epoch, epoch_step)
+        if not self._is_epoch_whole():
+            self._save(self._epoch, self._epoch_step())
             if is_last_save:
                 self._exit()
 
@@ -144,8 +147,12 @@ class Checkpoint(keras.callbacks.Callback):
         return every is not None and reached // every != self._saved_at // every
 
     def on_epoch_end(self, epoch, logs=None):
+        if self._is_epoch_whole():
+            self._save(epoch + 1, 0)
+        else:
+            # Another callback has stopped training before its end.
+            self._save(epoch, self._epoch_step())
         self._resumed_steps = 0
-        self._save(epoch + 1, 0)
         if self._termination.talk():
             self._exit()
 
@@ -161,7 +168,16 @@ class Checkpoint(keras.callbacks.Callback):
             "epoch": epoch,
             "epoch_step": epoch_step,
         }
-        self.folder.save(self.model, position, self._settings)
+        if position != self._saved:
+            self.folder.save(self.model, position, self._settings)
+        self._saved = position
+
+    def _is_epoch_whole(self):
+        # Nobody knows the length of an epoch without any data.
+        return self._epoch_step() == (self._model.feed.epoch_length or 0)
+
+    def _epoch_step(self):
+        return self._training_steps() - self._epoch_start
 
     def _training_steps(self):
         return int(backend.peek(self.model, self.model.training_steps))

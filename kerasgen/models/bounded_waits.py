@@ -67,6 +67,8 @@ class BoundedWaits(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         self._watch.end()
-        self._is_first_epoch = False
+        # The rest of a resumed epoch may not have had steps of every size.
+        is_rest = self.feed.steps_before > 0
+        self._is_first_epoch = self._is_first_epoch and is_rest
         if epoch + 1 >= self.params["epochs"]:
             self._watch.let_others_end()

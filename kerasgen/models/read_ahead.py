@@ -1,5 +1,6 @@
 """Reads batches in a thread of its own, while the step before them runs."""
 
+import contextlib
 import queue
 import threading
 
@@ -53,11 +54,20 @@ class ReadAhead:
         """Ends the thread; what it has read and nobody asked for is dropped."""
         self._stopped.set()
         # A thread that waits to put an item must find room.
-        while not self._ready.empty():
-            self._ready.get_nowait()
+        self._drop_all()
         if self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
         self._iterator = None
+        # Another thread may wait for an item that was just dropped.
+        self._drop_all()
+        with contextlib.suppress(queue.Full):
+            self._ready.put_nowait((None, StopIteration()))
+
+    def _drop_all(self):
+        # Others may take items meanwhile.
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._ready.get_nowait()
 
     def _work(self):
         iterator, self._iterator = self._iterator, None

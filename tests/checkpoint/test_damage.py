@@ -1,5 +1,6 @@
 """Damaged checkpoints and numbers that are not finite: W1, N1, N13."""
 
+import hashlib
 import json
 import random
 import re
@@ -11,6 +12,7 @@ import pytest
 from kerasgen import backend
 from kerasgen.callbacks import Checkpoint
 from kerasgen.checkpoint import CheckpointError, CheckpointFolder
+from kerasgen.checkpoint_files import encode_manifest, encode_state
 from tests.checkpoint.helpers import (
     IMAGES,
     assert_equal_arrays,
@@ -56,6 +58,43 @@ def test_a_cut_or_missing_file_is_found(vae, tmp_path, name):
     with pytest.raises(CheckpointError, match="(?s)Expected.*Received"):
         folder.load(vae)
     assert_equal_arrays(state_of(vae), before)
+
+
+def forge(path, arrays):
+    """Writes other arrays into a checkpoint, whose digests are right again."""
+    state = encode_state(arrays)
+    (path / "state.npz").write_bytes(state)
+    manifest = json.loads((path / "manifest.json").read_text())
+    del manifest["manifest_sha256"]
+    manifest |= {"sha256": hashlib.sha256(state).hexdigest(), "bytes": len(state)}
+    (path / "manifest.json").write_bytes(encode_manifest(manifest))
+
+
+def test_arrays_that_do_not_fit_are_refused_whole(vae, tmp_path):
+    folder = CheckpointFolder(tmp_path)
+    path = folder.save(vae, {"step": 1})
+    arrays = read_arrays(path / "state.npz")
+    before = state_of(vae)
+    for forged in (
+        [*arrays[:-1], np.zeros((3, 3))],
+        [*arrays[:-1], np.zeros(1 << 20)],
+        [*arrays[:-1], np.array("text")],
+        arrays[:-1],
+    ):
+        vae.set_weights([w + 1 for w in vae.get_weights()])
+        changed = state_of(vae)
+        forge(path, forged)
+        with pytest.raises(CheckpointError, match="(?s)Expected arrays.*Received"):
+            folder.load(vae)
+        assert_equal_arrays(state_of(vae), changed)
+    forge(path, arrays)
+    folder.load(vae)
+    assert_equal_arrays(state_of(vae), before)
+
+
+def test_a_checkpoint_without_settings_is_refused_by_a_run(vae, tmp_path):
+    CheckpointFolder(tmp_path / "checkpoints").save(vae, {"step": 1})
+    refused(vae, tmp_path, CheckpointError, "with its settings.*step-0000000001")
 
 
 def test_a_newer_format_is_refused_by_number(vae, tmp_path):

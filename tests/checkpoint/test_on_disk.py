@@ -119,6 +119,20 @@ def test_own_orphans_are_removed_and_nothing_else(vae, tmp_path):
     assert checkpoint_steps(tmp_path) == [5]
 
 
+def test_a_checkpoint_comes_back_where_a_kill_kept_its_successor_away(vae, tmp_path):
+    fit(vae, tmp_path, epochs=1)
+    path = tmp_path / "checkpoints" / "step-0000000005"
+    path.rename(path.with_suffix(".replaced"))
+    assert checkpoint_steps(tmp_path) == []
+    assert fit(vae, tmp_path, epochs=1).epoch == []
+    assert checkpoint_steps(tmp_path) == [5]
+    # Of one that was replaced only the new one stays.
+    folder = CheckpointFolder(path.parent)
+    old = path.rename(path.with_suffix(".replaced"))
+    folder.save(vae, {"step": 5})
+    assert path.is_dir() and not old.exists()
+
+
 def test_orphans_of_files_are_removed_in_one_folder_only(tmp_path):
     inner = tmp_path / "inner"
     inner.mkdir()

@@ -6,6 +6,7 @@ import warnings
 import keras
 import pytest
 
+from kerasgen import backend
 from kerasgen.callbacks import Checkpoint
 from kerasgen.checkpoint import CheckpointFolder
 from tests.checkpoint.helpers import (
@@ -33,6 +34,39 @@ def test_saves_lie_where_asked(vae, tmp_path):
     assert [(p["epoch"], p["epoch_step"]) for p in positions] == [
         *((0, 2), (0, 4), (1, 0), (1, 2), (1, 4), (2, 0))
     ]
+
+
+class LeaveAt(keras.callbacks.Callback):
+    """Lets `fit` end after a training step, as a limit of time would."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(backend.peek(self.model, self.model.training_steps)) == self.step:
+            self.model.stop_training = True
+
+
+@pytest.mark.parametrize("is_before", [True, False])
+@pytest.mark.parametrize("every", [None, 1])
+def test_a_run_that_was_stopped_within_an_epoch_goes_on_there(
+    tmp_path, is_before, every
+):
+    model = make_vae()
+    fit(model, tmp_path / "whole")
+    expected = state_of(model)
+    stopped, run = make_vae(), tmp_path / "run"
+    callbacks = [Checkpoint(run, every=every, keep=100), LeaveAt(7)]
+    data = {"batch_size": 8, "epochs": 2, "verbose": 0}
+    stopped.fit(IMAGES[:40], callbacks=callbacks[:: -1 if is_before else 1], **data)
+    steps = [5, 7] if every is None else [*range(1, 8)]
+    assert checkpoint_steps(run) == steps
+    position = CheckpointFolder(run / "checkpoints").position()
+    assert position == {"step": 7, "epoch": 1, "epoch_step": 2}
+    resumed = make_vae()
+    assert fit(resumed, run).epoch == [1]
+    assert_equal_arrays(state_of(resumed), expected)
 
 
 def test_the_newest_are_kept(vae, tmp_path):

@@ -202,6 +202,17 @@ def resume(results, folder):
     _put(results, "resume", state_of(_fit_saved(folder / "start")))
 
 
+def unequal(results, folder):
+    """Weights that each process has drawn for itself."""
+    keras.utils.set_random_seed(backend.distribution.process_index())
+    model = kerasgen.models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    model.compile("sgd")
+    try:
+        model.fit(np.ones((8, 4), "float32"), batch_size=8, verbose=0)
+    except ValueError as error:
+        results["unequal"] = np.asarray(str(error))
+
+
 def load(results, folder):
     """Reads the newest checkpoint of `folder/start`."""
     model = _compiled("dense_vae")
@@ -233,7 +244,7 @@ ACTIONS = {
     action.__name__: action
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
-        *(interrupt, resume, load, write, score),
+        *(interrupt, resume, unequal, load, write, score),
     )
 }
 

@@ -1,7 +1,8 @@
-"""One of two processes that train together, and what befalls the second of them.
+"""One of two processes that train together, and what befalls one of them.
 
-Usage: python fault_worker.py FOLDER EVENT, where EVENT is "none" or one of the methods
-of `Event`. It happens once in a folder, in the seventh step.
+Usage: python fault_worker.py FOLDER EVENT PROCESS, where EVENT is "none" or one of the
+methods of `Event`, and PROCESS is 0 or 1. It happens once in a folder, in the seventh
+step.
 """
 
 import os
@@ -23,17 +24,17 @@ EVENT_STEP = 7
 class Event(keras.callbacks.Callback):
     """Real signals, and what else may befall a process."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, process, folder):
         super().__init__()
         self.act = getattr(self, name)
+        self.is_here = distribution.is_first_process() == (process == "0")
         self.mark = folder / "happened"
 
     def on_train_batch_end(self, batch, logs=None):
         step = int(backend.peek(self.model, self.model.training_steps))
-        if step >= EVENT_STEP and not distribution.is_first_process():
-            if not self.mark.exists():
-                self.mark.touch()
-                self.act()
+        if step >= EVENT_STEP and self.is_here and not self.mark.exists():
+            self.mark.touch()
+            self.act()
 
     def none(self):
         """Nothing."""
@@ -54,7 +55,7 @@ class Event(keras.callbacks.Callback):
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-def main(folder, event):
+def main(folder, event, befallen):
     folder = Path(folder)
     script.reuse_compiled_steps(folder.parent / "compiled")
     distribution.data_parallel()
@@ -72,7 +73,7 @@ def main(folder, event):
             epochs=EPOCHS,
             verbose=0,
             callbacks=[
-                Event(event, folder),
+                Event(event, befallen, folder),
                 script.LogWriter(folder / "logs"),
                 Checkpoint(folder, every=every),
             ],

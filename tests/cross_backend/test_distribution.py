@@ -218,6 +218,23 @@ def test_two_devices_train_as_one_slowly(name, tmp_path):
 
 
 @pytest.mark.slow
+def test_four_devices_train_as_one(tmp_path):
+    names = ("dense_vae", "comparing_gan")
+    one = distributed_worker.act(names, tmp_path)
+    for process in run_devices(4, tmp_path / "four", tmp_path, names):
+        assert process.pop("devices") == 4
+        compare(one, process)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "jax", reason="other engines share the first weights")
+def test_hosts_with_unequal_weights_are_refused(tmp_path):
+    processes = run_hosts(tmp_path / "two", tmp_path, ("unequal",))
+    for process in processes:
+        assert "weights that differ between 2 processes" in str(process["unequal"])
+
+
+@pytest.mark.slow
 def test_two_hosts_train_as_one_device(tmp_path):
     names = ("dense_vae", "dcgan", "wgan_gp", "gated_pixel_cnn", "interrupt")
     one = distributed_worker.act(names, tmp_path / "one")

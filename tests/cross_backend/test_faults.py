@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from processes import BACKEND, group, start
+from processes import BACKEND, group, hosts, start
 
 from kerasgen import distribution
 from kerasgen.checkpoint import CheckpointFolder
@@ -29,17 +29,17 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 
 class Group:
-    """Two workers in a folder; on PyTorch, and the process that has started them."""
+    """Two workers in a folder; on PyTorch, and what has started them."""
 
-    def __init__(self, folder, event="none"):
+    def __init__(self, folder, event="none", process=1, launch=group):
         shutil.rmtree(folder / "pids", ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.log = folder / "output.txt"
-        arguments = (WORKER, folder, event)
+        arguments = (WORKER, folder, event, process)
         with open(self.log, "w") as output:
             self.processes = [
-                start(command, arguments, output, **more) for command, more in group()
+                start(command, arguments, output, **more) for command, more in launch()
             ]
 
     def __enter__(self):
@@ -147,6 +147,16 @@ def test_one_that_is_lost_ends_all_and_a_restart_resumes(
         seconds = time.monotonic() - begin
         assert all(codes), (codes, group.output())
     record_property("detail", f"all ended after {seconds:.0f} s")
+    go_on(folder, reference)
+
+
+@pytest.mark.parametrize("process", [0, 1])
+def test_a_process_on_another_host_that_hangs_ends_too(process, reference, tmp_path):
+    folder = tmp_path / "run"
+    with Group(folder, "hang", process, hosts) as group:
+        group.wait_for(lambda: (folder / "happened").exists())
+        codes = group.wait(MOST_SECONDS)
+        assert all(codes), (codes, group.output())
     go_on(folder, reference)
 
 

@@ -70,6 +70,25 @@ def test_items_come_in_order_and_no_more_than_a_few_are_made():
 
 
 @pytest.mark.eager
+def test_a_thread_that_waits_for_an_item_hears_of_the_end():
+    may_go_on = threading.Event()
+
+    def slow():
+        yield 1
+        may_go_on.wait(5)
+        yield 2
+
+    items, found = ReadAhead(slow()), []
+    waiting = threading.Thread(target=lambda: found.extend(items))
+    waiting.start()
+    wait_until(lambda: found == [1])
+    threading.Timer(0.1, may_go_on.set).start()
+    items.close()
+    waiting.join(5)
+    assert not waiting.is_alive() and found in ([1], [1, 2])
+
+
+@pytest.mark.eager
 def test_an_error_comes_where_its_item_was_due_and_is_the_same_object():
     error = OSError("the disk is gone")
 

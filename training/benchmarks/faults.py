@@ -6,9 +6,10 @@
 Each case is that of tests, run in a process of its own on each backend: programs that
 train are killed with SIGKILL at random instants, told to end with SIGTERM, frozen with
 SIGSTOP, given a disk of 1 MB that is full, or a read-only one. A case that holds has
-been checked to its last promise: the run that was ended goes on when it is started
-again, and its weights, optimizer slots, averages and logs equal, bit for bit, those of
-a run that nothing befell. Two processes that train together are started by torchrun on
+been checked to its last promise. Where a run was ended (R1, R2, R9, P3), that is: it
+goes on when it is started again, and its weights, optimizer slots, averages and logs
+equal, bit for bit, those of a run that nothing befell; of a recipe, its epochs follow
+each other. Two processes that train together are started by torchrun on
 PyTorch, and as two hosts of one cluster on JAX and TensorFlow; where one of them is
 lost, the others wait as long as `data_parallel` lets them by default. Rows are kept in
 results/faults.json, so that a table that was stopped goes on where it was; the table
@@ -190,6 +191,12 @@ CASES = {
     ),
     "death": Case("P3", "one of two dies by SIGKILL", ALL_EXIT, (f"{LOST}[die]",)),
     "hang": Case("P3", "one of two hangs", ALL_EXIT, (f"{LOST}[hang]",)),
+    "hang of a host": Case(
+        "P3",
+        "two hosts; the process of the first hangs, or that of the second",
+        ALL_EXIT,
+        (f"{DEVICES}faults.py::test_a_process_on_another_host_that_hangs_ends_too",),
+    ),
     "freeze": Case(
         "P3",
         "one of two is frozen by SIGSTOP",

@@ -4,23 +4,23 @@
 
 A DCGAN of 28 x 28 grey images, batch 64. The bare step is the compiled train function
 on one batch that is there already; the adapters feed `fit()` the same random images
-from memory, from a mapped .npy file, from PNG files that are decoded batch by batch,
-from TFRecord files of TensorFlow Datasets, from a `PyDataset`, from tf.data and from a
-torch `DataLoader`, the last two in one process. Variants alternate in one run on one
-compiled model; medians of the rounds, the first 10 steps of each left out. "Reading
-alone" is the adapter without a step. Memory: resident memory of the process, sampled a
-hundred times in 10,000 steps of a narrower DCGAN. "Anonymous" leaves out pages of
-mapped files, which the system takes back when it needs them. Growth is the median of
-the last tenth of the samples less that of the second. "Larger than memory" is a mapped
-file of 64 x 64 colour images, black and sparse on the disk, half as large again as the
-memory of the machine, read in random order for a tenth of those steps. Rows are kept by
+from memory, from a mapped .npy file, from an HDF5 file, from PNG files that are decoded
+batch by batch, from TFRecord files of TensorFlow Datasets, from a `PyDataset`, from
+tf.data and from a torch `DataLoader`, the last two in one process. Variants alternate
+in one run on one compiled model; medians of the rounds, the first 10 steps of each left
+out. "Reading alone" is the adapter without a step. Memory: resident memory of the
+process, sampled a hundred times in 10,000 steps of a narrower DCGAN. "Anonymous" leaves
+out pages of mapped files, which the system takes back when it needs them. Growth is the
+median of the last tenth of the samples less that of the second. "Larger than memory" is
+a mapped file of 64 x 64 colour images, black and sparse on the disk, half as large
+again as the memory of the machine, in random order: a tenth of those steps are trained,
+then batches are read alone until they hold more than the memory. Rows are kept by
 backend in results/input_pipeline.json; the table lands in results/input_pipeline.md.
 Linux only.
 """
 
 import argparse
-import json
-import os
+import itertools
 import statistics
 import tempfile
 import time
@@ -29,20 +29,18 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from kerasgen import datasets, models
-from kerasgen.models.training_data import make_training_feed
+from kerasgen import backend, models
 
-from .input_sources import make_sources
+from .input_memory import growth, measure_large, measure_memory
+from .input_sources import BATCH_SIZE, feed_of, make_sources
+from .kept_runs import RESULTS, load_runs, save_runs
 
-RESULTS = Path(__file__).parent / "results"
 PATH = RESULTS / "input_pipeline.json"
 PICTURE = RESULTS / "input_pipeline.png"
-SHAPE, BATCH_SIZE, WARM_UP = (28, 28, 1), 64, 10
+SHAPE, WARM_UP = (28, 28, 1), 10
 BARE = "bare step"
 WATCHED = ("memmap", "folder, stream", "TFDS, stream")
-NUM_SAMPLES = 100
 LARGE, LARGE_SHAPE = "memmap, larger than memory", (64, 64, 3)
-BYTES = {"resident": "VmRSS", "anonymous": "RssAnon"}
 
 
 class Clock(keras.callbacks.Callback):
@@ -59,36 +57,7 @@ class Clock(keras.callbacks.Callback):
 
     @property
     def seconds(self):
-        ends = self.ends[WARM_UP - 1 :]
-        return (ends[-1] - ends[0]) / (len(ends) - 1)
-
-
-class MemoryWatch(keras.callbacks.Callback):
-    """Samples the memory of this process, in MB, every so many steps."""
-
-    ignores_batch_logs = True
-
-    def __init__(self, every):
-        super().__init__()
-        self.every = every
-        self.step = 0
-        self.samples = {name: [] for name in BYTES}
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.step += 1
-        if self.step % self.every == 0:
-            for name, megabytes in memory().items():
-                self.samples[name].append(megabytes)
-
-
-def memory():
-    """Dict of kind to MB, of this process."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    values = dict(line.split(":", 1) for line in lines)
-    return {
-        name: round(int(values[key].split()[0]) / 1024, 1)
-        for name, key in BYTES.items()
-    }
+        return seconds_of(self.ends)
 
 
 def make_model(filters, shape=SHAPE):
@@ -99,27 +68,48 @@ def make_model(filters, shape=SHAPE):
     return gan
 
 
-def bare_seconds(model, batch, num_steps):
-    """Seconds a step of the compiled train function on one batch."""
-    batch = tuple(keras.ops.convert_to_tensor(part) for part in batch)
+def bare_seconds(model, feed, num_steps):
+    """Seconds a step of the compiled train function on the first batch of a feed."""
     model.make_train_function()
-    steps = {"jax": jax_steps}.get(keras.backend.backend(), stateful_steps)
-    ends = []
-    for _ in steps(model, batch, num_steps):
-        ends.append(time.perf_counter())
+    steps = {
+        "tensorflow": tensorflow_steps,
+        "jax": jax_steps,
+        "torch": torch_steps,
+    }[keras.backend.backend()]
+    return clocked(steps(model, feed.first_step, num_steps))
+
+
+def seconds_of(ends):
+    """Seconds a step, of the instants at which steps ended."""
     ends = ends[WARM_UP - 1 :]
     return (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
-def stateful_steps(model, batch, num_steps):
-    """Yields once each step is done, on TensorFlow and PyTorch."""
+def clocked(steps):
+    """Seconds a step of what yields at the end of each."""
+    return seconds_of([time.perf_counter() for _ in steps])
+
+
+def tensorflow_steps(model, step, num_steps):
+    """Yields once each step is done."""
+    signature = [((None, *a.shape[1:]), a.dtype.name) for a in step.shares[0]]
+    iterator = iter(backend.to_stream(lambda: itertools.repeat(step), signature))
+    for _ in range(num_steps):
+        model.train_function(iterator)
+        yield int(model.training_steps.value)
+
+
+def torch_steps(model, step, num_steps):
+    """Yields once each step is done."""
+    batch = tuple(keras.ops.convert_to_tensor(part) for part in step.shares[0])
     for _ in range(num_steps):
         model.train_function([batch])
-        yield keras.ops.convert_to_numpy(model.training_steps.value)
+        yield int(model.training_steps.value)
 
 
-def jax_steps(model, batch, num_steps):
+def jax_steps(model, step, num_steps):
     """Yields once each step is done; the state travels along."""
+    batch = tuple(keras.ops.convert_to_tensor(part) for part in step.shares[0])
     groups = ("trainable", "non_trainable", "optimizer", "metrics")
     names = [f"{group}_variables" for group in groups]
     state = model._get_jax_state(
@@ -133,11 +123,6 @@ def jax_steps(model, batch, num_steps):
     model.jax_state_sync()
 
 
-def feed_of(model, source):
-    """The feed of `fit` on a source."""
-    return make_training_feed(model, source, None, None, True, None, None, False)
-
-
 def fit_seconds(model, source):
     """Seconds a step of `fit` over one epoch of a source."""
     clock = Clock()
@@ -147,18 +132,14 @@ def fit_seconds(model, source):
 
 def reading_seconds(model, source):
     """Seconds a batch of the feed of a source that nothing is trained on."""
-    ends = []
-    for _ in feed_of(model, source).steps():
-        ends.append(time.perf_counter())
-    ends = ends[WARM_UP - 1 :]
-    return (ends[-1] - ends[0]) / (len(ends) - 1)
+    return clocked(feed_of(model, source).steps())
 
 
 def measure_throughput(sources, filters, num_steps, rounds):
     """Rows of the table of speeds: medians over the rounds, images a second."""
     model = make_model(filters)
-    batch = feed_of(model, sources["array"]).first_step.shares[0]
-    variants = {BARE: lambda: bare_seconds(model, batch, num_steps)}
+    feed = feed_of(model, sources["array"])
+    variants = {BARE: lambda: bare_seconds(model, feed, num_steps)}
     for name, source in sources.items():
         variants[name] = lambda source=source: fit_seconds(model, source)
     for run in variants.values():
@@ -188,53 +169,19 @@ def measure_throughput(sources, filters, num_steps, rounds):
     return rows
 
 
-def measure_memory(source, filters, num_steps, shape=SHAPE):
-    """Samples of memory in a run of so many steps."""
-    model = make_model(filters, shape)
-    watch = MemoryWatch(max(1, num_steps // NUM_SAMPLES))
-    steps = min(len(source), num_steps)
-    options = {"steps_per_epoch": steps, "verbose": 0}
-    # Warm-up: what is compiled and cached once is no growth.
-    model.fit(source, **options)
-    epochs = -(-num_steps // steps)
-    model.fit(source, epochs=epochs, callbacks=[watch], **options)
-    return {"steps": watch.step, "every": watch.every, **watch.samples}
-
-
-def measure_large(filters, num_steps, path):
-    """As `measure_memory`, of a mapped file that memory cannot hold."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    num_images = int(1.5 * total) // int(np.prod(LARGE_SHAPE))
-    shape = (num_images, *LARGE_SHAPE)
-    np.lib.format.open_memmap(path, "w+", np.uint8, shape).flush()
-    images = np.load(path, mmap_mode="r")
-    source = datasets.ArrayDataset(images, batch_size=BATCH_SIZE)
-    run = measure_memory(source, filters, num_steps, LARGE_SHAPE)
-    sizes = {"file_gb": images.nbytes, "memory_gb": total}
-    return {**run, **{name: round(size / 1e9, 1) for name, size in sizes.items()}}
-
-
-def growth(samples):
-    """MB from the second tenth of the samples to the last."""
-    tenth = max(1, len(samples) // 10)
-    last = statistics.median(samples[-tenth:])
-    return last - statistics.median(samples[tenth : 2 * tenth])
-
-
 def draw(done):
-    """The picture of anonymous memory over the steps."""
+    """The picture of anonymous memory, in the order of the samples."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(6, 3), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    for backend, results in sorted(done.items()):
+    for engine, results in sorted(done.items()):
         for name, run in sorted(results["memory"].items()):
             samples = run["anonymous"]
-            steps = run["every"] * np.arange(1, len(samples) + 1)
-            axes.plot(steps, samples, label=f"{backend}, {name}", linewidth=1)
-    axes.set(xlabel="training step", ylabel="anonymous memory / MB", ylim=(0, None))
+            axes.plot(samples, label=f"{engine}, {name}", linewidth=1)
+    axes.set(xlabel="sample", ylabel="anonymous memory / MB", ylim=(0, None))
     axes.legend(fontsize=6, ncols=3)
     figure.savefig(PICTURE, dpi=120)
 
@@ -252,7 +199,7 @@ def main():
     num_images = BATCH_SIZE * options.steps
     images = np.random.default_rng(0).integers(0, 256, (num_images, *SHAPE), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
-        sources = make_sources(images, BATCH_SIZE, Path(folder))
+        sources = make_sources(images, Path(folder))
         results = {
             "throughput": measure_throughput(
                 sources, options.filters, options.steps, options.rounds
@@ -260,21 +207,20 @@ def main():
             "memory": {},
         }
         for name in WATCHED:
-            run = measure_memory(
-                sources[name], options.memory_filters, options.memory_steps
-            )
+            model = make_model(options.memory_filters)
+            run = measure_memory(model, sources[name], options.memory_steps)
             print(name, run, flush=True)
             results["memory"][name] = run
+        model = make_model(options.memory_filters, LARGE_SHAPE)
         results["memory"][LARGE] = measure_large(
-            options.memory_filters, options.memory_steps // 10, Path(folder) / "l.npy"
+            model, options.memory_steps // 10, Path(folder) / "large.npy"
         )
-    done = json.loads(PATH.read_text()) if PATH.is_file() else {}
+    done = load_runs(PATH)
     done[keras.backend.backend()] = results
     if options.dry:
         print(render(done))
         return
-    RESULTS.mkdir(exist_ok=True)
-    PATH.write_text(json.dumps(done, indent=1, sort_keys=True) + "\n")
+    save_runs(PATH, done)
     PATH.with_suffix(".md").write_text(render(done))
     draw(done)
 
@@ -292,10 +238,10 @@ def render(done):
         "reading alone, images / s |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
-    for backend, results in sorted(done.items()):
+    for engine, results in sorted(done.items()):
         for row in results["throughput"]:
             lines.append(
-                f"| {backend} | {row['source']} | {row['images_per_second']} | "
+                f"| {engine} | {row['source']} | {row['images_per_second']} | "
                 f"{row['of_bare_step']} | {row['spread']} | "
                 f"{row.get('reading_images_per_second', '')} |"
             )
@@ -305,7 +251,7 @@ def render(done):
         "growth / MB |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for backend, results in sorted(done.items()):
+    for engine, results in sorted(done.items()):
         for name, run in sorted(results["memory"].items()):
             cells = [
                 f"{value:.1f}"
@@ -315,9 +261,9 @@ def render(done):
             if "file_gb" in run:
                 name += f": {run['file_gb']} GB of {run['memory_gb']} GB"
             lines.append(
-                f"| {backend} | {name} | {run['steps']} | {' | '.join(cells)} |"
+                f"| {engine} | {name} | {run['steps']} | {' | '.join(cells)} |"
             )
-    lines += ["", f"![anonymous memory over the steps]({PICTURE.name})"]
+    lines += ["", f"![anonymous memory from sample to sample]({PICTURE.name})"]
     return "\n".join(lines) + "\n"
 
 

@@ -1,10 +1,14 @@
 """The same images behind every adapter, for `input_pipeline`."""
 
+import h5py
 import keras
 import numpy as np
 from PIL import Image
 
 from kerasgen import datasets
+from kerasgen.models.training_data import make_training_feed
+
+BATCH_SIZE = 64
 
 
 class Batches(keras.utils.PyDataset):
@@ -23,32 +27,41 @@ class Batches(keras.utils.PyDataset):
         return self.images[self.order[start : start + self.batch_size]]
 
 
-def make_sources(images, batch_size, folder):
+def feed_of(model, source):
+    """The feed of `fit` on a source."""
+    return make_training_feed(model, source, None, None, True, None, None, False)
+
+
+def make_sources(images, folder):
     """Dict of adapter name to what `fit` takes; each gives the same images.
 
     Args:
-        images: uint8 (N, H, W, 1), N a multiple of the batch size.
-        batch_size: Samples a batch.
+        images: uint8 (N, H, W, 1), N a multiple of `BATCH_SIZE`.
         folder: `pathlib.Path` of an empty folder for files.
     """
     import tensorflow as tf
     import torch
 
     np.save(folder / "images.npy", images)
+    with h5py.File(folder / "images.h5", "w") as file:
+        file.create_dataset("images", data=images)
     pictures = folder / "pictures"
     pictures.mkdir()
     for number, image in enumerate(images):
         Image.fromarray(image[..., 0]).save(pictures / f"{number:06}.png")
     write_tfds(images, folder / "tfds")
-    options = {"batch_size": batch_size, "seed": 0}
+    options = {"batch_size": BATCH_SIZE, "seed": 0}
     tf_dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images))
     loader = torch.utils.data.DataLoader(
-        torch.from_numpy(images), batch_size=batch_size, shuffle=True
+        torch.from_numpy(images), batch_size=BATCH_SIZE, shuffle=True
     )
     return {
         "array": datasets.ArrayDataset(images, **options),
         "memmap": datasets.ArrayDataset(
             np.load(folder / "images.npy", mmap_mode="r"), **options
+        ),
+        "h5py": datasets.ArrayDataset(
+            h5py.File(folder / "images.h5")["images"], **options
         ),
         "folder, stream": datasets.load_folder(
             pictures, color_mode="grayscale", stream=True, **options
@@ -56,8 +69,8 @@ def make_sources(images, batch_size, folder):
         "TFDS, stream": datasets.load(
             "tfds:mnist", data_dir=folder / "tfds", **options
         ),
-        "PyDataset": Batches(images, batch_size),
-        "tf.data": tf_dataset.batch(batch_size),
+        "PyDataset": Batches(images, BATCH_SIZE),
+        "tf.data": tf_dataset.batch(BATCH_SIZE),
         "DataLoader": loader,
     }
 
