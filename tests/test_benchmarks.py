@@ -161,6 +161,11 @@ def test_fit_is_as_fast_as_loops_by_hand():
             else:
                 assert row["ratio"] >= step_time.TARGETS[backend], (backend, name)
     assert best >= step_time.BFLOAT16_TARGET
+    readme = read_readme()
+    assert f"trains on TensorFlow {best:.2f} times as fast as PyTorch's loop" in readme
+    for backend, title in BACKENDS.items():
+        cells = [done[backend][n]["ratio"] for n in ("DCGAN", "WGAN-GP", "VAE")]
+        assert f"| {title} | {' | '.join(f'{cell:.2f}' for cell in cells)} |" in readme
 
 
 def test_bfloat16_costs_no_fid():

@@ -160,6 +160,17 @@ def test_a_process_on_another_host_that_hangs_ends_too(process, reference, tmp_p
     go_on(folder, reference)
 
 
+def test_all_end_where_the_first_cannot_write(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "checkpoints").write_text("a file")
+    with Group(folder) as group:
+        codes = group.wait(START_SECONDS)
+        assert all(codes), (codes, group.output())
+        assert "Expected a folder for checkpoints" in group.output()
+        assert not (folder / "happened").exists() and not [*folder.glob("logs/*")]
+
+
 @pytest.mark.parametrize("told", ["one", "all"])
 def test_all_end_at_one_step_where_one_is_told_to(told, reference, tmp_path):
     folder = tmp_path / "run"

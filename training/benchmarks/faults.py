@@ -166,6 +166,12 @@ CASES = {
             "test_a_path_that_is_a_file_is_refused_at_the_start_of_fit",
         ),
     ),
+    "no folder of two": Case(
+        "R11",
+        "two processes; a file in place of the folder",
+        "an error at the start of `fit`, and all exit with a code that is not 0",
+        (f"{DEVICES}faults.py::test_all_end_where_the_first_cannot_write",),
+    ),
     "NaN": Case(
         "N1",
         "NaN in a batch, in the loss and in the gradient of each player",
