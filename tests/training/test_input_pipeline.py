@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from training.benchmarks import input_pipeline
+from training.benchmarks import input_memory, input_pipeline
 from training.benchmarks.input_sources import make_sources
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
@@ -12,7 +12,8 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (24, 28, 28, 1), np.uint8)
 
 @pytest.fixture
 def tiny(monkeypatch):
-    monkeypatch.setattr(input_pipeline, "BATCH_SIZE", 8)
+    for module in (input_pipeline, input_memory):
+        monkeypatch.setattr(module, "BATCH_SIZE", 8)
     monkeypatch.setattr(input_pipeline, "WARM_UP", 1)
 
 
@@ -38,8 +39,8 @@ def test_every_adapter_gives_the_same_images(sources):
 
 def test_the_bare_step_trains_as_fit_does(sources, tiny):
     model = input_pipeline.make_model(filters=2)
-    batch = input_pipeline.feed_of(model, sources["array"]).first_step.shares[0]
-    assert input_pipeline.bare_seconds(model, batch, 3) > 0
+    feed = input_pipeline.feed_of(model, sources["array"])
+    assert input_pipeline.bare_seconds(model, feed, 3) > 0
     assert int(keras.ops.convert_to_numpy(model.training_steps)) == 3
     assert input_pipeline.fit_seconds(model, sources["memmap"]) > 0
     assert int(keras.ops.convert_to_numpy(model.training_steps)) == 6
@@ -50,12 +51,15 @@ def test_a_run_makes_both_tables(sources, tiny, monkeypatch, tmp_path):
     few = {name: sources[name] for name in ("array", "memmap")}
     rows = input_pipeline.measure_throughput(few, filters=2, num_steps=3, rounds=1)
     assert [row["source"] for row in rows] == ["bare step", "array", "memmap"]
-    run = input_pipeline.measure_memory(sources["memmap"], filters=2, num_steps=6)
+    model = input_pipeline.make_model(filters=2)
+    run = input_memory.measure_memory(model, sources["memmap"], num_steps=6)
     assert run["steps"] == 6 and len(run["anonymous"]) == len(run["resident"]) == 6
     assert 10 < run["anonymous"][-1] <= run["resident"][-1]
-    monkeypatch.setattr(input_pipeline.os, "sysconf", lambda name: 1000)
-    large = input_pipeline.measure_large(2, 3, tmp_path / "large.npy")
+    monkeypatch.setattr(input_memory.os, "sysconf", lambda name: 1000)
+    large = input_memory.measure_large(model, 3, tmp_path / "large.npy")
     assert large["steps"] == 3 and large["memory_gb"] < 0.01
+    # Three in training, then one of each hundredth of what is read.
+    assert len(large["anonymous"]) > 90
     done = {"torch": {"throughput": rows, "memory": {"memmap": run}}}
     page = input_pipeline.render(done)
     assert f"| torch | array | {rows[1]['images_per_second']} |" in page
@@ -68,4 +72,4 @@ def test_a_run_makes_both_tables(sources, tiny, monkeypatch, tmp_path):
 @pytest.mark.eager
 def test_growth_is_from_the_second_tenth_to_the_last():
     samples = [500.0] * 10 + [100.0] * 80 + [103.0] * 10
-    assert input_pipeline.growth(samples) == 3.0
+    assert input_memory.growth(samples) == 3.0

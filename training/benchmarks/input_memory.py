@@ -10,8 +10,9 @@ import numpy as np
 
 from kerasgen import datasets
 
-from .input_sources import BATCH_SIZE, feed_of
+from .input_sources import feed_of
 
+BATCH_SIZE = 64
 NUM_SAMPLES = 100
 BYTES = {"resident": "VmRSS", "anonymous": "RssAnon"}
 

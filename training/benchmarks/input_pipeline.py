@@ -31,8 +31,8 @@ import numpy as np
 
 from kerasgen import backend, models
 
-from .input_memory import growth, measure_large, measure_memory
-from .input_sources import BATCH_SIZE, feed_of, make_sources
+from .input_memory import BATCH_SIZE, growth, measure_large, measure_memory
+from .input_sources import feed_of, make_sources
 from .kept_runs import RESULTS, load_runs, save_runs
 
 PATH = RESULTS / "input_pipeline.json"
@@ -213,7 +213,7 @@ def main():
 
 def measure(options, results, images, folder):
     """Completes the results of this backend; yields once one more is there."""
-    sources = make_sources(images, folder)
+    sources = make_sources(images, BATCH_SIZE, folder)
     if "throughput" not in results:
         results["throughput"] = measure_throughput(
             sources, options.filters, options.steps, options.rounds

@@ -8,8 +8,6 @@ from PIL import Image
 from kerasgen import datasets
 from kerasgen.models.training_data import make_training_feed
 
-BATCH_SIZE = 64
-
 
 class Batches(keras.utils.PyDataset):
     """A user's own dataset: batches of an array, shuffled."""
@@ -32,11 +30,12 @@ def feed_of(model, source):
     return make_training_feed(model, source, None, None, True, None, None, False)
 
 
-def make_sources(images, folder):
+def make_sources(images, batch_size, folder):
     """Dict of adapter name to what `fit` takes; each gives the same images.
 
     Args:
-        images: uint8 (N, H, W, 1), N a multiple of `BATCH_SIZE`.
+        images: uint8 (N, H, W, 1), N a multiple of the batch size.
+        batch_size: Samples a batch.
         folder: `pathlib.Path` of an empty folder for files.
     """
     import tensorflow as tf
@@ -50,10 +49,10 @@ def make_sources(images, folder):
     for number, image in enumerate(images):
         Image.fromarray(image[..., 0]).save(pictures / f"{number:06}.png")
     write_tfds(images, folder / "tfds")
-    options = {"batch_size": BATCH_SIZE, "seed": 0}
+    options = {"batch_size": batch_size, "seed": 0}
     tf_dataset = tf.data.Dataset.from_tensor_slices(images).shuffle(len(images))
     loader = torch.utils.data.DataLoader(
-        torch.from_numpy(images), batch_size=BATCH_SIZE, shuffle=True
+        torch.from_numpy(images), batch_size=batch_size, shuffle=True
     )
     return {
         "array": datasets.ArrayDataset(images, **options),
@@ -69,8 +68,8 @@ def make_sources(images, folder):
         "TFDS, stream": datasets.load(
             "tfds:mnist", data_dir=folder / "tfds", **options
         ),
-        "PyDataset": Batches(images, BATCH_SIZE),
-        "tf.data": tf_dataset.batch(BATCH_SIZE),
+        "PyDataset": Batches(images, batch_size),
+        "tf.data": tf_dataset.batch(batch_size),
         "DataLoader": loader,
     }
 
