@@ -15,7 +15,9 @@ import numpy as np
 HOSTS = "KERAS_DISTRIBUTION_NUM_PROCESSES"
 ADDRESSES = "KERAS_DISTRIBUTION_JOB_ADDRESSES"
 PROCESS = "KERAS_DISTRIBUTION_PROCESS_ID"
-HEARTBEAT_SECONDS = 100  # as in `jax.distributed.initialize`
+# As in `jax.distributed.initialize`.
+HEARTBEAT_SECONDS = 100
+SHUTDOWN_SECONDS = 300
 _HOST_DEVICES = "xla_force_host_platform_device_count"
 
 
@@ -73,8 +75,8 @@ def _join(seconds):
         int(os.environ[HOSTS]),
         process and int(process),
         heartbeat_timeout_seconds=seconds,
-        # A process that has failed waits for the others before it ends.
-        shutdown_timeout_seconds=seconds,
+        # One that has ended waits for the others, as the first may write for long.
+        shutdown_timeout_seconds=SHUTDOWN_SECONDS,
     )
 
 

@@ -182,7 +182,8 @@ def draw(done):
             samples = run["anonymous"]
             axes.plot(samples, label=f"{engine}, {name}", linewidth=1)
     axes.set(xlabel="sample", ylabel="anonymous memory / MB", ylim=(0, None))
-    axes.legend(fontsize=6, ncols=3)
+    axes.margins(y=0.2)
+    axes.legend(fontsize=6, ncols=2, loc="lower right")
     figure.savefig(PICTURE, dpi=120)
 
 
