@@ -34,8 +34,6 @@ USER_ERRORS = (
     StatisticsError,
 )
 
-WAIT_SECONDS = 20.0
-
 app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -156,7 +154,7 @@ def train(
     timeout: Annotated[
         float,
         typer.Option(help="Seconds that processes of several devices wait in a step."),
-    ] = WAIT_SECONDS,
+    ] = distribution.WAIT_SECONDS,
     backend: Backend = None,
 ):
     """Train a recipe, or go on with an unfinished run in the same folder.
@@ -170,7 +168,7 @@ def train(
     recipes = import_training("recipe")
     # One line of error, not one from each process.
     recipes.resolve_parameters(recipes.load_recipe(recipe), overrides, quick)
-    if devices is None and timeout != WAIT_SECONDS:
+    if devices is None and timeout != distribution.WAIT_SECONDS:
         raise ValueError(f"Expected --devices beside --timeout. Received: {timeout}")
     check_positive("--timeout", timeout)
     if devices is not None:

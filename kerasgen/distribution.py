@@ -20,6 +20,7 @@ from kerasgen import backend
 from kerasgen.arguments import check_boolean, check_positive, check_positive_integer
 from kerasgen.watch import NoWatch, Watch
 
+WAIT_SECONDS = 20.0
 # Stock callbacks that write files: only the first process may have them.
 _WRITERS = (
     keras.callbacks.CSVLogger,
@@ -38,7 +39,7 @@ class _Settings:
     watch = NoWatch()
 
 
-def data_parallel(num_devices=None, drop_rest=False, timeout=20.0):
+def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
     """Trains the models that are built from now on on many devices.
 
     Call it once, at the start of a script, before anything is computed or built. With
@@ -241,15 +242,13 @@ def callbacks_of_this_process(callbacks):
         ValueError: One of them would resume this process alone.
     """
     callbacks = [*callbacks]
-    for callback in callbacks:
-        if num_processes() > 1 and isinstance(
-            callback, keras.callbacks.BackupAndRestore
-        ):
-            raise ValueError(
-                "Expected `kerasgen.callbacks.Checkpoint`, which resumes all of "
-                f"{num_processes()} processes. Received: {type(callback).__name__}, "
-                "which would resume the first one alone"
-            )
+    resuming = [c for c in callbacks if isinstance(c, keras.callbacks.BackupAndRestore)]
+    if resuming and num_processes() > 1:
+        raise ValueError(
+            "Expected `kerasgen.callbacks.Checkpoint`, which resumes all of "
+            f"{num_processes()} processes. Received: {type(resuming[0]).__name__}, "
+            "which would resume the first one alone"
+        )
     if is_first_process():
         return callbacks
     return [c for c in callbacks if not isinstance(c, _WRITERS)]
