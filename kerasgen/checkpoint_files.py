@@ -3,16 +3,16 @@
 import hashlib
 import io
 import json
-import math
 import zipfile
 
 import numpy as np
 
 from kerasgen.models.run_settings import first_difference
+from kerasgen.npz_files import DAMAGE, read_member
 
 FORMAT = 1
 STATE, MANIFEST = "state.npz", "manifest.json"
-_DAMAGE = (ValueError, KeyError, EOFError, NotImplementedError, zipfile.BadZipFile)
+_KINDS = "fiub"  # of NumPy's dtypes
 
 
 class CheckpointError(RuntimeError):
@@ -100,27 +100,14 @@ def read_state(folder, manifest, variables):
     try:
         with zipfile.ZipFile(io.BytesIO(state)) as archive:
             return [
-                _read_array(archive, f"{i}.npy", tuple(variable.shape))
+                read_member(archive, str(i), _KINDS, len(state), tuple(variable.shape))
                 for i, variable in enumerate(variables)
             ]
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise CheckpointError(
             f"Expected arrays of the variables in its manifest. Received: {path} "
             f"({error})"
         ) from error
-
-
-def _read_array(archive, name, shape):
-    with archive.open(name) as member:
-        np.lib.format.read_magic(member)
-        found, _, dtype = np.lib.format.read_array_header_1_0(member)
-        size = member.tell() + math.prod(shape) * dtype.itemsize
-    if found != shape or dtype.kind not in "fiub":
-        raise ValueError(f"{name} is {dtype} of shape {found}, not of {shape}")
-    if archive.getinfo(name).file_size != size:
-        raise ValueError(f"{name} is not of {size} bytes")
-    with archive.open(name) as member:
-        return np.lib.format.read_array(member, allow_pickle=False)
 
 
 def check_settings(settings, manifest, folder):

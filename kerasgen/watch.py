@@ -88,8 +88,9 @@ class Watch:
     def _exit(self, expected):
         message = (
             f"kerasgen: {self.name} ends. Expected {expected}; another process has "
-            "died or hangs. Started again, the run goes on from its newest checkpoint; "
-            "where processes wait longer for each other, raise `timeout` of "
+            "died or hangs, or data came more slowly than that. Started again, the run "
+            "goes on from its newest checkpoint; where processes wait longer for each "
+            "other or for data, raise `timeout` of "
             f"`data_parallel`. Received: timeout={self.seconds!r}\n"
         )
         os.write(2, message.encode())

@@ -17,6 +17,7 @@ from training.benchmarks import (
     image_techniques,
     input_memory,
     input_pipeline,
+    mapped_files,
     mode_coverage,
     mode_variants,
     pixel_sampling,
@@ -196,6 +197,15 @@ def test_memory_is_flat_while_training_reads():
             else:
                 assert run["steps"] >= 10_000
             assert input_memory.growth(run["anonymous"]) <= MOST_GROWTH_MB
+
+
+def test_pages_of_mapped_files_are_worth_asking_for():
+    result = json.loads((RESULTS / "mapped_files.json").read_text())
+    assert result["file_gb"] > result["memory_gb"]
+    assert len(result[mapped_files.ASKED]) == len(result[mapped_files.NOT_ASKED]) >= 7
+    assert min(result[mapped_files.ASKED]) > 10 * max(result[mapped_files.NOT_ASKED])
+    times = round(mapped_files.ratio(result))
+    assert f"are asked for first: {times} times as fast as" in read_readme()
 
 
 def test_every_fault_case_holds_on_every_backend():

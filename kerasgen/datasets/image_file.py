@@ -37,8 +37,8 @@ def decode_image(path, color_mode="rgb", max_pixels=2**25):
     with _reasons(), Image.open(path, formats=FORMATS) as image:
         _check_header(image, max_pixels)
         image.load()
-        upright = ImageOps.exif_transpose(image)
-        return _to_mode(upright, PILLOW_MODES[color_mode])
+        ImageOps.exif_transpose(image, in_place=True)
+        return _to_mode(image, PILLOW_MODES[color_mode])
 
 
 def check_header(path, max_pixels=2**25):

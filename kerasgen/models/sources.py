@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import sys
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -144,7 +145,7 @@ class IterableSource(Source):
     """
 
     def __init__(self, iterable, spec):
-        self.iterable = iterable
+        self.iterable = iterable = _without_autotune(iterable)
         self.spec = spec
         self.is_one_shot = isinstance(iterable, Iterator)
         self.num_batches = _length(iterable)
@@ -233,6 +234,22 @@ def _is_array_like(x):
     if isinstance(x, list):
         return True
     return not np.iterable(x) or isinstance(getattr(x, "shape", None), tuple)
+
+
+def _without_autotune(iterable):
+    """A `tf.data.Dataset` that leaves its parallelism as it is, unless told otherwise.
+
+    At the end of an iteration the thread that tunes it is waited for, up to seconds,
+    in which no other Python code of the process runs.
+    """
+    tf = sys.modules.get("tensorflow")
+    if tf is None or not isinstance(iterable, tf.data.Dataset):
+        return iterable
+    if iterable.options().autotune.enabled is not None:
+        return iterable
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return iterable.with_options(options)
 
 
 def _length(iterable):

@@ -57,7 +57,9 @@ class TrainingVerbs(PlayerTraining):
                 (N, D), in memory, in a mapped file or in an array-like on disk, of
                 which a batch is read at a time; or a `keras.utils.PyDataset`,
                 `tf.data.Dataset`, torch `DataLoader` or iterable of batches `x` or
-                `(x, labels)`. The next few are read while a step runs, in a thread.
+                `(x, labels)`. The next few are read while a step runs, in a thread. A
+                `tf.data.Dataset` is not tuned, since the end of tuning holds training
+                up for seconds, unless its options ask for `autotune.enabled`.
             y: int labels (N,) beside an array, for conditional models.
             batch_size: Samples in one discriminator (or VAE) step; 32 by default. A
                 rest of one sample is left out beside BatchNormalization.

@@ -8,6 +8,7 @@ import pytest
 
 import kerasgen
 from kerasgen.datasets import ArrayDataset
+from kerasgen.models.sources import IterableSource
 
 SHAPE = (8, 8, 1)
 
@@ -78,6 +79,20 @@ def test_every_source_trains_alike(images):
         if isinstance(source, list):
             source = (part for part in source)
         assert_equal_weights(trained_weights(source), expected)
+
+
+@pytest.mark.parametrize("asked", [None, True, False])
+def test_tf_data_is_tuned_only_where_its_options_ask_for_it(asked, images):
+    tf = pytest.importorskip("tensorflow")
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(16)
+    if asked is not None:
+        options = tf.data.Options()
+        options.autotune.enabled = asked
+        dataset = dataset.with_options(options)
+    source = IterableSource(dataset, make_vae().data_spec())
+    assert source.iterable.options().autotune.enabled is bool(asked)
+    assert dataset.options().autotune.enabled is asked
+    assert source.num_batches == len(dataset)
 
 
 def test_float_images_and_value_range_equal_uint8(images):

@@ -8,15 +8,18 @@ from memory, from a mapped .npy file, from an HDF5 file, from PNG files that are
 batch by batch, from TFRecord files of TensorFlow Datasets, from a `PyDataset`, from
 tf.data and from a torch `DataLoader`, the last two in one process. Variants alternate
 in one run on one compiled model; medians of the rounds, the first 10 steps of each left
-out. "Reading alone" is the adapter without a step. Memory: resident memory of the
-process, sampled a hundred times in 10,000 steps of a narrower DCGAN. "Anonymous" leaves
-out pages of mapped files, which the system takes back when it needs them. Growth is the
-median of the last tenth of the samples less that of the second. "Larger than memory" is
-a mapped file of 64 x 64 colour images, black and sparse on the disk, half as large
-again as the memory of the machine, in random order: a tenth of those steps are trained,
-at a learning rate of 0, then batches are read alone until they hold more than the
-memory. Results are kept by backend in results/input_pipeline.json, where a run that was
-stopped goes on; the table lands in results/input_pipeline.md. Linux only.
+out. "Reading alone" is the adapter without a step. "In turns" is what would be left of
+the bare step if reading and step took turns, 1 / (1 + bare / reading). Arrays are
+read beside the step; files that are decoded take the cores that the step needs too.
+Memory: resident memory of the process, sampled a hundred times in 10,000 steps of a
+narrower DCGAN. "Anonymous" leaves out pages of mapped files, which the system takes
+back when it needs them. Growth is the median of the last tenth of the samples less that
+of the second. "Larger than memory" is a mapped file of 64 x 64 colour images, black and
+sparse on the disk, half as large again as the memory of the machine, in random order: a
+tenth of those steps are trained, at a learning rate of 0, then batches are read alone
+until they hold more than the memory. Results are kept by backend in
+results/input_pipeline.json, where a run that was stopped goes on; the table lands in
+results/input_pipeline.md. Linux only.
 """
 
 import argparse
@@ -181,9 +184,9 @@ def draw(done):
         for name, run in sorted(results["memory"].items()):
             samples = run["anonymous"]
             axes.plot(samples, label=f"{engine}, {name}", linewidth=1)
-    axes.set(xlabel="sample", ylabel="anonymous memory / MB", ylim=(0, None))
-    axes.margins(y=0.2)
-    axes.legend(fontsize=6, ncols=2, loc="lower right")
+    axes.set(xlabel="sample", ylabel="anonymous memory / MB")
+    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
+    axes.legend(fontsize=6, ncols=len(done), loc="lower right")
     figure.savefig(PICTURE, dpi=120)
 
 
@@ -245,15 +248,22 @@ def render(done):
         __doc__.split("\n\n")[2].replace("\n", " "),
         "",
         "| backend | source | images / s | of the bare step | spread | "
-        "reading alone, images / s |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "reading alone, images / s | of the bare step if in turns |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for engine, results in sorted(done.items()):
-        for row in results["throughput"]:
+        bare, *rows = results["throughput"]
+        lines.append(
+            f"| {engine} | {BARE} | {bare['images_per_second']} | 1.0 | "
+            f"{bare['spread']} | | |"
+        )
+        for row in rows:
+            reading = row["reading_images_per_second"]
+            in_turns = 1 / (1 + bare["images_per_second"] / reading)
             lines.append(
                 f"| {engine} | {row['source']} | {row['images_per_second']} | "
-                f"{row['of_bare_step']} | {row['spread']} | "
-                f"{row.get('reading_images_per_second', '')} |"
+                f"{row['of_bare_step']} | {row['spread']} | {reading} | "
+                f"{in_turns:.3f} |"
             )
     lines += [
         "",

@@ -1,0 +1,108 @@
+"""Rows of a mapped file in random order: its pages asked for first, and not.
+
+    python -m training.benchmarks.mapped_files
+
+A file of 64 x 64 colour images in uint8, half as large again as the memory of the
+machine, is mapped and read by `ArrayDataset` in shuffled batches of 64. "Asked for" is
+how kerasgen reads it; "not asked for" is the same without the request, where the system
+reads around each missing page. Both alternate in one run, on other batches in each
+round; the page cache is as it comes. The images are black and take no place on the
+disk: what is measured is memory and the system, and a disk would add to both. Linux
+only. The table lands in results/mapped_files.md.
+"""
+
+import argparse
+import contextlib
+import itertools
+import json
+import os
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+import numpy as np
+
+from kerasgen import datasets
+from kerasgen.datasets import array_dataset
+
+from .kept_runs import RESULTS
+
+PATH = RESULTS / "mapped_files.json"
+SHAPE, BATCH_SIZE, SHARE = (64, 64, 3), 64, 1.5
+ASKED, NOT_ASKED = "asked for", "not asked for"
+
+
+def batches_per_second(images, seed, count):
+    """Speed of reading the first batches of a shuffled dataset."""
+    source = datasets.ArrayDataset(images, batch_size=BATCH_SIZE, seed=seed)
+    source[0]  # puts the samples in order
+    start = time.perf_counter()
+    for index in range(count):
+        source[1 + index]
+    return count / (time.perf_counter() - start)
+
+
+def measure(path, rounds, count):
+    """Speeds of both ways, batches a second, one of each round."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    num_images = int(SHARE * memory) // int(np.prod(SHAPE))
+    np.lib.format.open_memmap(path, "w+", np.uint8, (num_images, *SHAPE)).flush()
+    images = np.load(path, mmap_mode="r")
+    speeds = {ASKED: [], NOT_ASKED: []}
+    seeds = itertools.count()
+    for number in range(rounds):
+        for name in (ASKED, NOT_ASKED) if number % 2 else (NOT_ASKED, ASKED):
+            silent = mock.patch.object(array_dataset, "announce")
+            with silent if name == NOT_ASKED else contextlib.nullcontext():
+                speed = batches_per_second(images, next(seeds), count)
+            speeds[name].append(round(speed, 1))
+            print(name, speeds[name][-1], flush=True)
+    sizes = {"file_gb": images.nbytes, "memory_gb": memory}
+    return {**speeds, **{name: round(size / 1e9, 1) for name, size in sizes.items()}}
+
+
+def ratio(result):
+    """How much faster the median round is with the request."""
+    return statistics.median(result[ASKED]) / statistics.median(result[NOT_ASKED])
+
+
+def render(result):
+    """The table in Markdown."""
+    lines = [
+        "# Mapped files",
+        "",
+        "`python -m training.benchmarks.mapped_files`",
+        "",
+        __doc__.split("\n\n")[2].replace("\n", " "),
+        "",
+        f"File: {result['file_gb']} GB. Memory: {result['memory_gb']} GB. Batches with "
+        f"the request a batch without: {ratio(result):.0f}.",
+        "",
+        "| pages | batches / s, median | least | most |",
+        "| --- | --- | --- | --- |",
+    ]
+    for name in (ASKED, NOT_ASKED):
+        speeds = result[name]
+        lines.append(
+            f"| {name} | {statistics.median(speeds)} | {min(speeds)} | {max(speeds)} |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main():
+    """Measures and writes the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--batches", type=int, default=100, help="of a round")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "images.npy"
+        result = measure(path, options.rounds, options.batches)
+    PATH.write_text(json.dumps(result, indent=1) + "\n")
+    PATH.with_suffix(".md").write_text(render(result))
+
+
+if __name__ == "__main__":
+    main()
