@@ -177,16 +177,16 @@ def draw(done):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(6, 3), layout="constrained")
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for engine, results in sorted(done.items()):
+    columns = figure.subplots(1, len(done), sharey=True, squeeze=False)[0]
+    for axes, (engine, results) in zip(columns, sorted(done.items()), strict=True):
         for name, run in sorted(results["memory"].items()):
-            samples = run["anonymous"]
-            axes.plot(samples, label=f"{engine}, {name}", linewidth=1)
-    axes.set(xlabel="sample", ylabel="anonymous memory / MB")
-    axes.set_ylim(0, 1.1 * axes.get_ylim()[1])
-    axes.legend(fontsize=6, ncols=len(done), loc="lower right")
+            axes.plot(run["anonymous"], label=name, linewidth=1)
+        axes.set(title=engine, xlabel="sample")
+    columns[0].set(ylabel="anonymous memory / MB", ylim=(0, None))
+    lines, names = columns[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside lower center", ncols=4, fontsize=8)
     figure.savefig(PICTURE, dpi=120)
 
 
