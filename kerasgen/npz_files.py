@@ -49,9 +49,13 @@ def read_member(archive, name, kinds, max_bytes, shape=None):
         version = np.lib.format.read_magic(member)
         if version != (1, 0):
             raise ValueError(f"{info.filename} is of .npy version {version}")
-        found, _, dtype = np.lib.format.read_array_header_1_0(
-            member, max_header_size=_LONGEST_HEADER
-        )
+        try:
+            found, _, dtype = np.lib.format.read_array_header_1_0(
+                member, max_header_size=_LONGEST_HEADER
+            )
+        except Exception as error:
+            # It is evaluated as a literal of Python, and may raise anything.
+            raise ValueError(f"{info.filename} has no header ({error!r})") from error
         header_bytes = member.tell()
     num_bytes = math.prod(found) * dtype.itemsize
     if (

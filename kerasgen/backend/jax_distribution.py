@@ -5,7 +5,9 @@ A step is traced for the whole batch, so that sums, moments and comparisons of s
 are global ones without a line here.
 """
 
+import atexit
 import os
+import sys
 import zlib
 
 import jax
@@ -78,6 +80,30 @@ def _join(seconds):
         # One that has ended waits for the others, as the first may write for long.
         shutdown_timeout_seconds=SHUTDOWN_SECONDS,
     )
+    _wait_for_none_after_an_error()
+
+
+def _wait_for_none_after_an_error():
+    """Lets an exception end this process; the others miss it, and end.
+
+    JAX would keep it, as it waits at the exit for those who wait for this process.
+    """
+    report = sys.excepthook
+    errors = []
+
+    def report_and_note(*error):
+        errors.append(error)
+        report(*error)
+
+    def leave():
+        if errors:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(1)
+
+    sys.excepthook = report_and_note
+    # Comes before JAX's own function, and after those of the script.
+    atexit.register(leave)
 
 
 def _divide_cpu(num_devices):

@@ -60,8 +60,8 @@ def load_folder(
         augment: Layer or callable: see `kerasgen.datasets.Augmentation`.
         drop_remainder: Whether to leave out a smaller last batch.
         max_pixels: Largest width times height of a file, checked before it is decoded.
-        stream: Whether to decode each batch when its turn comes, in threads, rather
-            than to keep all images in memory: same images, same order.
+        stream: Whether to decode each batch when its turn comes rather than to keep
+            all images in memory: same images, same order.
         check_files: For `stream` only: whether to decode every file once beforehand,
             so that the same are left out as without `stream`. `False` reads headers
             alone; a file that then turns out damaged, or of another size than the

@@ -76,7 +76,7 @@ def to_pixels(image, image_size, crop_to_aspect_ratio):
 
 
 class ImageFiles(Rows):
-    """Images in files, decoded in threads whenever they are read.
+    """Images in files, decoded in threads, where that is faster, when read.
 
     Args:
         paths: Array of N `pathlib.Path`.

@@ -1,18 +1,28 @@
 """Rows of a mapped file that memory cannot hold, asked for before they are read."""
 
+import contextlib
+import functools
 import mmap
 import os
+from pathlib import Path
 
 import numpy as np
+
+# Of versions 2 and 1; "max" is no number.
+CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
 
 
 def announce(array, rows):
     """Asks the system for the pages of some rows, and for no others.
 
-    Where a page is missing, the system reads those around it as well, up to megabytes,
-    for a program that will read on. One that reads rows in random order does not: of a
-    file that fits into memory they are welcome later, of a larger one they are gone by
-    then. Does nothing for other arrays, and where the system has no `madvise`.
+    Where a page is missing, the system reads those around it as well, as many as its
+    read-ahead says (on Linux 128 kB, or megabytes for fast disks), for a program that
+    will read on. One that reads rows in random order does not: of a file that fits into
+    memory they are welcome later, of a larger one they are gone by then. Does nothing
+    for other arrays, and where the system has no `madvise`.
 
     Args:
         array: NumPy array of shape (num_samples, ...).
@@ -23,9 +33,12 @@ def announce(array, rows):
         return
     size, stride = array[0].nbytes, array.strides[0]
     start = _address(array) - _address(np.frombuffer(memory, "uint8"))
-    for first in (start + stride * np.unique(rows)).tolist():
+    for row in np.unique(rows).tolist():
+        first = start + stride * row
         page = first - first % mmap.PAGESIZE
-        memory.madvise(mmap.MADV_WILLNEED, page, first + size - page)
+        # No more than advice: what is wrong with the rows is told when they are read.
+        with contextlib.suppress(OSError, ValueError):
+            memory.madvise(mmap.MADV_WILLNEED, page, first + size - page)
 
 
 def _mapped_memory(array):
@@ -41,8 +54,14 @@ def _mapped_memory(array):
     return None if fits or not array[0].flags.c_contiguous else base
 
 
+@functools.cache
 def _memory_bytes():
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    """Memory of the machine, or what a container may take of it."""
+    size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in CGROUP_LIMITS:
+        with contextlib.suppress(OSError, ValueError):
+            size = min(size, int(path.read_text()))
+    return size
 
 
 def _address(array):

@@ -114,7 +114,7 @@ def open_examples(builder, split):
 
 
 class TFDSImages(Rows):
-    """Images of examples of TFDS, decoded in threads whenever they are read.
+    """Images of examples of TFDS, decoded in threads, where that is faster, when read.
 
     Args:
         features: Dict of name to `tfds.features.FeatureConnector`.

@@ -16,16 +16,18 @@ TRIALS = 3
 def map_in_threads(fn, items):
     """List of `fn(item)`, in the order of the items.
 
-    The caller does the first ones; where one of them is quick, it does all. The threads
-    end with the call, so that who makes one may be copied, pickled and forked.
+    The caller does the first ones; where these are quick, it does all. The threads end
+    with the call, so that who makes one may be copied, pickled and forked.
 
     Args:
         fn: Function that threads may run side by side.
         items: Sequence.
     """
     workers = min(MAX_WORKERS, os.cpu_count() or 1, len(items))
-    done = []
-    if workers < 2 or _is_quick(fn, items, done):
+    if workers < 2:
+        return [*map(fn, items)]
+    done, are_quick = _try_first(fn, items)
+    if are_quick:
         return [*done, *map(fn, items[len(done) :])]
     rest = items[len(done) :]
     size = -(-max(1, len(rest)) // (workers * PARTS_PER_WORKER))
@@ -35,14 +37,12 @@ def map_in_threads(fn, items):
         return [*done, *itertools.chain.from_iterable(results)]
 
 
-def _is_quick(fn, items, done):
-    """Whether threads would slow `fn` down; puts what it has found out into `done`."""
+def _try_first(fn, items):
+    """Results of the first items, and whether all of these were quick."""
+    done = []
     for item in items[:TRIALS]:
         begun = time.perf_counter()
         done.append(fn(item))
-        seconds = time.perf_counter() - begun
-        if seconds < QUICK_SECONDS:
-            return True
-        if seconds > 10 * QUICK_SECONDS:
-            break
-    return False
+        if time.perf_counter() - begun > QUICK_SECONDS:
+            return done, False
+    return done, True

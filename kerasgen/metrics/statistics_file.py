@@ -166,7 +166,8 @@ def _read_arrays(path):
                 f"found {sorted(names)[:10]}"
             )
         return {
-            name: read_member(archive, name, "fiu", MAX_ARRAY_BYTES) for name in names
+            name: read_member(archive, name, "fiu", MAX_ARRAY_BYTES)
+            for name in sorted(names)
         }
 
 

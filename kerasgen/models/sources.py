@@ -237,10 +237,11 @@ def _is_array_like(x):
 
 
 def _without_autotune(iterable):
-    """A `tf.data.Dataset` that leaves its parallelism as it is, unless told otherwise.
+    """A `tf.data.Dataset` that is not tuned, unless its options say that it is.
 
     At the end of an iteration the thread that tunes it is waited for, up to seconds,
-    in which no other Python code of the process runs.
+    in which no other Python code of the process runs. AUTOTUNE then means TensorFlow's
+    first guess.
     """
     tf = sys.modules.get("tensorflow")
     if tf is None or not isinstance(iterable, tf.data.Dataset):

@@ -59,7 +59,8 @@ class TrainingVerbs(PlayerTraining):
                 `tf.data.Dataset`, torch `DataLoader` or iterable of batches `x` or
                 `(x, labels)`. The next few are read while a step runs, in a thread. A
                 `tf.data.Dataset` is not tuned, since the end of tuning holds training
-                up for seconds, unless its options ask for `autotune.enabled`.
+                up for seconds, unless its options say `autotune.enabled = True`;
+                AUTOTUNE then means TensorFlow's first guess.
             y: int labels (N,) beside an array, for conditional models.
             batch_size: Samples in one discriminator (or VAE) step; 32 by default. A
                 rest of one sample is left out beside BatchNormalization.

@@ -2,7 +2,7 @@
 
 Usage: python fault_worker.py FOLDER EVENT PROCESS, where EVENT is "none" or one of the
 methods of `Event`, and PROCESS is 0 or 1. It happens once in a folder, in the seventh
-step.
+step, or before training.
 """
 
 import os
@@ -51,6 +51,9 @@ class Event(keras.callbacks.Callback):
     def fail(self):
         raise RuntimeError("planned")
 
+    def fail_early(self):
+        """Nothing: `main` does it before it trains."""
+
     def be_told_to_end(self):
         os.kill(os.getpid(), signal.SIGTERM)
 
@@ -63,6 +66,11 @@ def main(folder, event, befallen):
     pids = folder / "pids"
     pids.mkdir(parents=True, exist_ok=True)
     (pids / str(process)).write_text(str(os.getpid()))
+    if event == "fail_early" and process == int(befallen):
+        mark = folder / "happened"
+        if not mark.exists():
+            mark.touch()
+            raise RuntimeError("planned")
     model = script.make_gan()
     # Unless they are told to end, saves of every step.
     every = None if event == "be_told_to_end" else 1

@@ -151,6 +151,17 @@ def test_one_that_is_lost_ends_all_and_a_restart_resumes(
 
 
 @pytest.mark.parametrize("process", [0, 1])
+def test_an_error_before_training_ends_all(process, reference, tmp_path):
+    folder = tmp_path / "run"
+    with Group(folder, "fail_early", process) as group:
+        group.wait_for(lambda: "RuntimeError: planned" in group.output())
+        codes = group.wait(MOST_SECONDS)
+        assert all(codes), (codes, group.output())
+    finish(folder)
+    assert_same_run(folder, reference[0])
+
+
+@pytest.mark.parametrize("process", [0, 1])
 def test_a_process_on_another_host_that_hangs_ends_too(process, reference, tmp_path):
     folder = tmp_path / "run"
     with Group(folder, "hang", process, hosts) as group:
@@ -165,9 +176,9 @@ def test_all_end_where_the_first_cannot_write(tmp_path):
     folder.mkdir()
     (folder / "checkpoints").write_text("a file")
     with Group(folder) as group:
-        codes = group.wait(START_SECONDS)
+        group.wait_for(lambda: "Expected a folder for checkpoints" in group.output())
+        codes = group.wait(MOST_SECONDS)
         assert all(codes), (codes, group.output())
-        assert "Expected a folder for checkpoints" in group.output()
         assert not (folder / "happened").exists() and not [*folder.glob("logs/*")]
 
 

@@ -1,10 +1,12 @@
 """What is asked of the system before rows of a large mapped file are read."""
 
 import mmap
+import os
 
 import numpy as np
 import pytest
 
+import kerasgen
 from kerasgen.datasets import ArrayDataset, mapped_file
 
 pytestmark = [
@@ -52,6 +54,41 @@ def test_the_pages_of_a_batch_and_no_others_are_asked_for(mapped, images):
     for start, (page, length) in zip(starts, memory.asked, strict=True):
         assert page == start - start % mmap.PAGESIZE
         assert page + length == start + size
+
+
+def test_arrays_that_fit_is_given_are_asked_for_too(mapped, images):
+    memory, array = mapped
+    vae = kerasgen.models.dense_vae(SHAPE[1:], latent_dim=1, hidden=(2,), seed=0)
+    vae.compile()
+    memory.asked = []
+    vae.fit(array, batch_size=4, steps_per_epoch=3, verbose=0)
+    # The first batch is looked at before training.
+    assert len(memory.asked) >= 3 * 4
+
+
+def test_numbers_of_rows_may_be_of_32_bits(mapped, images):
+    memory, array = mapped
+    rows = np.array([3, 1, 3], np.int32)
+    mapped_file.announce(array, rows)
+    starts = [100 + images[0].nbytes * row for row in (1, 3)]
+    pages = [start - start % mmap.PAGESIZE for start in starts]
+    assert [page for page, _ in memory.asked] == pages
+
+
+def test_what_cannot_be_asked_for_is_left_to_the_reader(mapped):
+    mapped_file.announce(mapped[1], np.array([-1000, 10**6]))
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"), [(["max\n"], None), (["5000\n"], 5000), ([], None)]
+)
+def test_a_container_bounds_the_memory(texts, expected, tmp_path, monkeypatch):
+    path = tmp_path / "memory.max"
+    for text in texts:
+        path.write_text(text)
+    monkeypatch.setattr(mapped_file, "CGROUP_LIMITS", (path,))
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert mapped_file._memory_bytes.__wrapped__() == (expected or total)
 
 
 def test_nothing_is_asked_for_where_all_fits(mapped, images, monkeypatch):

@@ -32,6 +32,14 @@ def test_threads_share_what_takes_long_and_end(monkeypatch):
     assert not any(thread.is_alive() for thread in workers)
 
 
+def test_one_that_is_refused_at_once_does_not_make_all_quick(monkeypatch):
+    monkeypatch.setattr(threads.os, "cpu_count", lambda: 4)
+    found = threads.map_in_threads(
+        lambda item: slow(item) if item else (item, None), range(64)
+    )
+    assert len({thread for _, thread in found[threads.TRIALS :]}) > 1
+
+
 def test_what_is_quick_is_done_by_the_caller(monkeypatch):
     monkeypatch.setattr(threads, "QUICK_SECONDS", 10.0)
     found = threads.map_in_threads(slow, range(5))

@@ -19,6 +19,8 @@ from kerasgen.metrics import (
 
 PROTOCOL = {"dataset": "digits:test", "extractor_digest": "ab" * 32, "resize": "clean"}
 
+DESCRIBED = "{'descr': %s, 'fortran_order': False, 'shape': (2,)}"
+
 
 @pytest.fixture
 def gaussian():
@@ -178,6 +180,19 @@ def test_a_header_that_announces_a_terabyte_is_refused(tmp_path, gaussian):
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr("sigma.npy", header.getvalue())
     with pytest.raises(StatisticsError, match="announces"):
+        load_statistics(path)
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["{", "{[]: 1}", "{1: 0, 'a': 0}", *(DESCRIBED % d for d in ("()", "'(01,)f8'"))],
+)
+def test_a_header_of_another_kind_is_refused(header, tmp_path, gaussian):
+    content = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    path = write(tmp_path / "a.npz", mu=gaussian[0])
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("sigma.npy", content + header.encode())
+    with pytest.raises(StatisticsError, match="sigma.npy has no header"):
         load_statistics(path)
 
 

@@ -210,6 +210,12 @@ CASES = {
         (f"{LOST}[freeze]",),
     ),
     "error": Case("P3", "one of two raises an error", ALL_EXIT, (f"{LOST}[fail]",)),
+    "early error": Case(
+        "P3",
+        "one of two raises an error before it trains",
+        ALL_EXIT,
+        (f"{DEVICES}faults.py::test_an_error_before_training_ends_all",),
+    ),
 }
 
 
