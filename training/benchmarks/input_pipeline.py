@@ -200,17 +200,20 @@ def main():
     parser.add_argument("--memory-filters", type=int, default=8)
     parser.add_argument("--dry", action="store_true", help="write no results")
     options = parser.parse_args()
+    engine = keras.backend.backend()
     done = {} if options.dry else load_runs(PATH)
-    results = done.setdefault(keras.backend.backend(), {"memory": {}})
+    results = done.get(engine, {"memory": {}})
     num_images = BATCH_SIZE * options.steps
     images = np.random.default_rng(0).integers(0, 256, (num_images, *SHAPE), np.uint8)
     with tempfile.TemporaryDirectory() as folder:
         for _ in measure(options, results, images, Path(folder)):
             if not options.dry:
-                save_runs(PATH, done)
+                # Another backend may have written meanwhile.
+                save_runs(PATH, {**load_runs(PATH), engine: results})
     if options.dry:
-        print(render(done))
+        print(render({engine: results}))
         return
+    done = load_runs(PATH)
     PATH.with_suffix(".md").write_text(render(done))
     draw(done)
 

@@ -5,16 +5,16 @@
 A file of 64 x 64 colour images in uint8, half as large again as the memory of the
 machine, is mapped and read by `ArrayDataset` in shuffled batches of 64. "Asked for" is
 how kerasgen reads it; "not asked for" is the same without the request, where the system
-reads around each missing page. Both alternate in one run, on other batches in each
-round; the page cache is as it comes. The images are black and take no place on the
-disk: what is measured is memory and the system, and a disk would add to both. Linux
-only. The table lands in results/mapped_files.md.
+reads around each missing page, as much as the read-ahead of the disk says: 128 kB
+unless it was changed. Both alternate in one run, on other batches in each round; the
+page cache is as it comes. The images are black and take no place on the disk: what is measured is
+memory and the system, and a disk would add to both. Linux only. Results are kept by
+read-ahead in results/mapped_files.json; the table lands in results/mapped_files.md.
 """
 
 import argparse
 import contextlib
 import itertools
-import json
 import os
 import statistics
 import tempfile
@@ -27,11 +27,20 @@ import numpy as np
 from kerasgen import datasets
 from kerasgen.datasets import array_dataset
 
-from .kept_runs import RESULTS
+from .kept_runs import RESULTS, load_runs, save_runs
 
 PATH = RESULTS / "mapped_files.json"
 SHAPE, BATCH_SIZE, SHARE = (64, 64, 3), 64, 1.5
 ASKED, NOT_ASKED = "asked for", "not asked for"
+
+
+def read_ahead_of(path):
+    """Read-ahead of the disk that a file lies on, in kB."""
+    device = path.stat().st_dev
+    disk = Path(f"/sys/dev/block/{os.major(device)}:{os.minor(device)}").resolve()
+    # A partition's is its disk's.
+    queue = next(p / "queue" for p in (disk, disk.parent) if (p / "queue").is_dir())
+    return int((queue / "read_ahead_kb").read_text())
 
 
 def batches_per_second(images, seed, count):
@@ -68,8 +77,12 @@ def ratio(result):
     return statistics.median(result[ASKED]) / statistics.median(result[NOT_ASKED])
 
 
-def render(result):
-    """The table in Markdown."""
+def render(done):
+    """The table in Markdown.
+
+    Args:
+        done: Content of mapped_files.json.
+    """
     lines = [
         "# Mapped files",
         "",
@@ -77,16 +90,18 @@ def render(result):
         "",
         __doc__.split("\n\n")[2].replace("\n", " "),
         "",
-        f"File: {result['file_gb']} GB. Memory: {result['memory_gb']} GB. Batches with "
-        f"the request a batch without: {ratio(result):.0f}.",
-        "",
-        "| pages | batches / s, median | least | most |",
-        "| --- | --- | --- | --- |",
+        "| read-ahead / kB | file / GB | memory / GB | asked for, batches / s | "
+        "not asked for | ratio of medians |",
+        "| --- | --- | --- | --- | --- | --- |",
     ]
-    for name in (ASKED, NOT_ASKED):
-        speeds = result[name]
+    for read_ahead, result in sorted(done.items(), key=lambda item: int(item[0])):
+        asked, not_asked = (
+            f"{statistics.median(speeds)} ({min(speeds)} to {max(speeds)})"
+            for speeds in (result[ASKED], result[NOT_ASKED])
+        )
         lines.append(
-            f"| {name} | {statistics.median(speeds)} | {min(speeds)} | {max(speeds)} |"
+            f"| {read_ahead} | {result['file_gb']} | {result['memory_gb']} | {asked} | "
+            f"{not_asked} | {ratio(result):.1f} |"
         )
     return "\n".join(lines) + "\n"
 
@@ -100,8 +115,9 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "images.npy"
         result = measure(path, options.rounds, options.batches)
-    PATH.write_text(json.dumps(result, indent=1) + "\n")
-    PATH.with_suffix(".md").write_text(render(result))
+        done = {**load_runs(PATH), str(read_ahead_of(path)): result}
+    save_runs(PATH, done)
+    PATH.with_suffix(".md").write_text(render(done))
 
 
 if __name__ == "__main__":
