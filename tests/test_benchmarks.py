@@ -226,8 +226,8 @@ def test_pages_of_mapped_files_are_worth_asking_for():
     times = mapped_files.ratio(usual), mapped_files.ratio(high)
     assert (
         "are asked for first: {:.1f} times as fast as leaving it to the system where "
-        "the disk reads 128 kB ahead, as is usual on Linux, {:.0f} times where it reads "
-        "8 MB"
+        "the disk reads 128 kB ahead, as is usual on Linux, {:.0f} times where it "
+        "reads 8 MB"
     ).format(*times) in read_readme()
 
 

@@ -7,9 +7,10 @@ machine, is mapped and read by `ArrayDataset` in shuffled batches of 64. "Asked 
 how kerasgen reads it; "not asked for" is the same without the request, where the system
 reads around each missing page, as much as the read-ahead of the disk says: 128 kB
 unless it was changed. Both alternate in one run, on other batches in each round; the
-page cache is as it comes. The images are black and take no place on the disk: what is measured is
-memory and the system, and a disk would add to both. Linux only. Results are kept by
-read-ahead in results/mapped_files.json; the table lands in results/mapped_files.md.
+page cache is as it comes. The images are black and take no place on the disk: what is
+measured is memory and the system, and a disk would add to both. Linux only. Results are
+kept by read-ahead in results/mapped_files.json; the table lands in
+results/mapped_files.md.
 """
 
 import argparse
