@@ -23,6 +23,7 @@ LAYERS = [
         "version",
         "files",
         "locations",
+        "npz_files",
         "seeds",
         "watch",
         "weights_file",
