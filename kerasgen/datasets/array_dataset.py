@@ -7,7 +7,7 @@ import numpy as np
 
 from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.datasets.augmentation import Augmentation
-from kerasgen.datasets.mapped_file import announce
+from kerasgen.datasets.mapped_file import read_rows
 from kerasgen.datasets.rows import as_rows
 
 MAX_SEED = 2**32 - 1
@@ -183,8 +183,7 @@ class ArrayDataset(keras.utils.PyDataset):
         Returns:
             Tuple `(x, labels)` or `(x,)` of NumPy arrays with B rows.
         """
-        announce(self.images, numbers)
-        x = self.images[numbers]
+        x = read_rows(self.images, numbers)
         return (x,) if self.labels is None else (x, self.labels[numbers])
 
     def order(self, epoch):

@@ -15,6 +15,17 @@ CGROUP_LIMITS = (
 )
 
 
+def read_rows(array, rows):
+    """`array[rows]`, of a large mapped file once its pages are asked for.
+
+    Args:
+        array: Array or `Rows` of shape (num_samples, ...).
+        rows: int array (B,) in [0, num_samples).
+    """
+    announce(array, rows)
+    return array[rows]
+
+
 def announce(array, rows):
     """Asks the system for the pages of some rows, and for no others.
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from kerasgen.datasets.mapped_file import announce
+from kerasgen.datasets.mapped_file import read_rows
 from kerasgen.datasets.rows import Rows
 
 FLOAT_TOLERANCE = 1e-5
@@ -270,8 +270,7 @@ class ModelRows(Rows):
         self.spec = spec
 
     def read(self, rows):
-        announce(self.samples, rows)
-        return self.spec.convert(self.samples[rows])
+        return self.spec.convert(read_rows(self.samples, rows))
 
 
 def blocks_of(x):

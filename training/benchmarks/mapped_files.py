@@ -26,7 +26,7 @@ from unittest import mock
 import numpy as np
 
 from kerasgen import datasets
-from kerasgen.datasets import array_dataset
+from kerasgen.datasets import mapped_file
 
 from .kept_runs import RESULTS, load_runs, save_runs
 
@@ -64,7 +64,7 @@ def measure(path, rounds, count):
     seeds = itertools.count()
     for number in range(rounds):
         for name in (ASKED, NOT_ASKED) if number % 2 else (NOT_ASKED, ASKED):
-            silent = mock.patch.object(array_dataset, "announce")
+            silent = mock.patch.object(mapped_file, "announce")
             with silent if name == NOT_ASKED else contextlib.nullcontext():
                 speed = batches_per_second(images, next(seeds), count)
             speeds[name].append(round(speed, 1))
