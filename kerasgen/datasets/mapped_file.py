@@ -61,12 +61,12 @@ def _mapped_memory(array):
         base = base.obj
     if not isinstance(base, mmap.mmap) or not hasattr(base, "madvise"):
         return None
-    fits = len(base) <= _memory_bytes() // 2
+    fits = len(base) <= memory_bytes() // 2
     return None if fits or not array[0].flags.c_contiguous else base
 
 
 @functools.cache
-def _memory_bytes():
+def memory_bytes():
     """Memory of the machine, or what a container may take of it."""
     size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     for path in CGROUP_LIMITS:

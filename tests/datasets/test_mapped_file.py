@@ -35,7 +35,7 @@ def mapped(images, tmp_path, monkeypatch):
     """The images in a map, behind other bytes, on a machine of little memory."""
     path = tmp_path / "images.bin"
     path.write_bytes(b"\0" * 100 + images.tobytes())
-    monkeypatch.setattr(mapped_file, "_memory_bytes", lambda: images.nbytes)
+    monkeypatch.setattr(mapped_file, "memory_bytes", lambda: images.nbytes)
     with open(path, "rb") as file:
         memory = Spied(file.fileno(), 0, access=mmap.ACCESS_READ)
     return memory, np.frombuffer(memory, "uint8", offset=100).reshape(SHAPE)
@@ -88,18 +88,18 @@ def test_a_container_bounds_the_memory(texts, expected, tmp_path, monkeypatch):
         path.write_text(text)
     monkeypatch.setattr(mapped_file, "CGROUP_LIMITS", (path,))
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert mapped_file._memory_bytes.__wrapped__() == (expected or total)
+    assert mapped_file.memory_bytes.__wrapped__() == (expected or total)
 
 
 def test_nothing_is_asked_for_where_all_fits(mapped, images, monkeypatch):
     memory, array = mapped
-    monkeypatch.setattr(mapped_file, "_memory_bytes", lambda: 3 * images.nbytes)
+    monkeypatch.setattr(mapped_file, "memory_bytes", lambda: 3 * images.nbytes)
     (x,) = ArrayDataset(array, batch_size=4, seed=0).get_batch(0, 0)
     assert not hasattr(memory, "asked") and len(x) == 4
 
 
 def test_a_file_that_numpy_has_mapped_is_read_as_it_is(images, tmp_path, monkeypatch):
-    monkeypatch.setattr(mapped_file, "_memory_bytes", lambda: images.nbytes)
+    monkeypatch.setattr(mapped_file, "memory_bytes", lambda: images.nbytes)
     np.save(tmp_path / "images.npy", images)
     array = np.load(tmp_path / "images.npy", mmap_mode="r")
     assert mapped_file._mapped_memory(array) is not None

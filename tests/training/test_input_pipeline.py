@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerasgen.datasets import mapped_file
 from training.benchmarks import input_memory, input_pipeline
 from training.benchmarks.input_sources import make_sources
 
@@ -55,7 +56,7 @@ def test_a_run_makes_both_tables(sources, tiny, monkeypatch, tmp_path):
     run = input_memory.measure_memory(model, sources["memmap"], num_steps=6)
     assert run["steps"] == 6 and len(run["anonymous"]) == len(run["resident"]) == 6
     assert 10 < run["anonymous"][-1] <= run["resident"][-1]
-    monkeypatch.setattr(input_memory.os, "sysconf", lambda name: 1000)
+    monkeypatch.setattr(mapped_file, "memory_bytes", lambda: 1_000_000)
     large = input_memory.measure_large(model, 3, tmp_path / "large.npy")
     assert large["steps"] == 3 and large["memory_gb"] < 0.01
     # Three in training, then one of each hundredth of what is read.

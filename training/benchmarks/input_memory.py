@@ -1,18 +1,16 @@
 """Memory of a process that reads and trains, for `input_pipeline`. Linux only."""
 
 import itertools
-import os
 import statistics
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from kerasgen import datasets
+from kerasgen.datasets import mapped_file
 
-from .input_sources import feed_of
+from .input_sources import BATCH_SIZE, feed_of, map_larger_than_memory
 
-BATCH_SIZE = 64
 NUM_SAMPLES = 100
 BYTES = {"resident": "VmRSS", "anonymous": "RssAnon"}
 
@@ -74,22 +72,17 @@ def measure_large(model, num_steps, path):
         num_steps: Training steps, after which batches are read alone.
         path: Of the file, ending in .npy.
     """
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    shape = model.data_shape
-    num_bytes = int(np.prod(shape))
-    num_images = int(1.5 * total) // num_bytes
-    np.lib.format.open_memmap(path, "w+", np.uint8, (num_images, *shape)).flush()
-    images = np.load(path, mmap_mode="r")
+    images, sizes = map_larger_than_memory(path, model.data_shape)
     source = datasets.ArrayDataset(images, batch_size=BATCH_SIZE)
     run = measure_memory(model, source, num_steps)
-    num_batches = 1 + total // (BATCH_SIZE * num_bytes)
+    # Enough to fill the memory with pages.
+    num_batches = 1 + mapped_file.memory_bytes() // (BATCH_SIZE * images[0].nbytes)
     steps = feed_of(model, source).steps()
     for number, _ in enumerate(itertools.islice(steps, num_batches), 1):
         if number % max(1, num_batches // NUM_SAMPLES) == 0:
             for name, megabytes in memory().items():
                 run[name].append(megabytes)
-    sizes = {"file_gb": images.nbytes, "memory_gb": total}
-    return {**run, **{name: round(size / 1e9, 1) for name, size in sizes.items()}}
+    return {**run, **sizes}
 
 
 def growth(samples):

@@ -34,8 +34,8 @@ import numpy as np
 
 from kerasgen import backend, models
 
-from .input_memory import BATCH_SIZE, growth, measure_large, measure_memory
-from .input_sources import feed_of, make_sources
+from .input_memory import growth, measure_large, measure_memory
+from .input_sources import BATCH_SIZE, feed_of, make_sources
 from .kept_runs import RESULTS, load_runs, save_runs
 
 PATH = RESULTS / "input_pipeline.json"

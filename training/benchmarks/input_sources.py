@@ -6,7 +6,10 @@ import numpy as np
 from PIL import Image
 
 from kerasgen import datasets
+from kerasgen.datasets import mapped_file
 from kerasgen.models.training_data import make_training_feed
+
+BATCH_SIZE = 64
 
 
 class Batches(keras.utils.PyDataset):
@@ -28,6 +31,26 @@ class Batches(keras.utils.PyDataset):
 def feed_of(model, source):
     """The feed of `fit` on a source."""
     return make_training_feed(model, source, None, None, True, None, None, False)
+
+
+def map_larger_than_memory(path, shape):
+    """Black images in a mapped file, half as large again as the memory.
+
+    The file is sparse: it takes no place on the disk.
+
+    Args:
+        path: Of the new file, ending in .npy.
+        shape: Of an image.
+
+    Returns:
+        uint8 `np.memmap` (N, *shape), and the GB of file and memory as a dict.
+    """
+    total = mapped_file.memory_bytes()
+    num_images = int(1.5 * total) // int(np.prod(shape))
+    np.lib.format.open_memmap(path, "w+", np.uint8, (num_images, *shape)).flush()
+    images = np.load(path, mmap_mode="r")
+    sizes = {"file_gb": images.nbytes, "memory_gb": total}
+    return images, {name: round(size / 1e9, 1) for name, size in sizes.items()}
 
 
 def make_sources(images, batch_size, folder):

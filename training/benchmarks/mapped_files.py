@@ -23,15 +23,14 @@ import time
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
-
 from kerasgen import datasets
 from kerasgen.datasets import mapped_file
 
+from .input_sources import BATCH_SIZE, map_larger_than_memory
 from .kept_runs import RESULTS, load_runs, save_runs
 
 PATH = RESULTS / "mapped_files.json"
-SHAPE, BATCH_SIZE, SHARE = (64, 64, 3), 64, 1.5
+SHAPE = (64, 64, 3)
 ASKED, NOT_ASKED = "asked for", "not asked for"
 
 
@@ -56,10 +55,7 @@ def batches_per_second(images, seed, count):
 
 def measure(path, rounds, count):
     """Speeds of both ways, batches a second, one of each round."""
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    num_images = int(SHARE * memory) // int(np.prod(SHAPE))
-    np.lib.format.open_memmap(path, "w+", np.uint8, (num_images, *SHAPE)).flush()
-    images = np.load(path, mmap_mode="r")
+    images, sizes = map_larger_than_memory(path, SHAPE)
     speeds = {ASKED: [], NOT_ASKED: []}
     seeds = itertools.count()
     for number in range(rounds):
@@ -69,8 +65,7 @@ def measure(path, rounds, count):
                 speed = batches_per_second(images, next(seeds), count)
             speeds[name].append(round(speed, 1))
             print(name, speeds[name][-1], flush=True)
-    sizes = {"file_gb": images.nbytes, "memory_gb": memory}
-    return {**speeds, **{name: round(size / 1e9, 1) for name, size in sizes.items()}}
+    return {**speeds, **sizes}
 
 
 def ratio(result):
