@@ -160,10 +160,10 @@ class CheckpointFolder:
             RuntimeError: That happened in the first process, which alone writes; all
                 processes of a run call this together.
         """
-        variables = _state_of(model)
+        variables = state_of(model)
         # On TensorFlow the trackers of all processes are summed as they are read.
         with distribution.watch().bounded("the others to save"):
-            arrays = [_to_numpy(v) for v in variables]
+            arrays = [to_numpy(v) for v in variables]
         _check_finite(model.variables, arrays)
         state = encode_state(arrays)
         manifest = {
@@ -235,7 +235,7 @@ class CheckpointFolder:
         # Keras may write other configs in another version.
         if settings is not None and manifest["keras"] == keras.__version__:
             check_settings(settings, manifest, folder)
-        variables = _state_of(model)
+        variables = state_of(model)
         check_variables(variables, manifest, folder)
         arrays = read_state(folder, manifest, variables)
         for variable, array in zip(variables, arrays, strict=True):
@@ -252,14 +252,23 @@ class CheckpointFolder:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _state_of(model):
+def state_of(model):
+    """Variables that a checkpoint holds: the model's, the slots, those of the logs.
+
+    Args:
+        model: Compiled `GenerativeModel`.
+
+    Returns:
+        List of `keras.Variable`.
+    """
     metrics = [v for tracker in model.trackers.values() for v in tracker.variables]
     # A model that EM fits has no optimizer.
     slots = [] if model.optimizer is None else model.optimizer.variables
     return [*model.variables, *slots, *metrics]
 
 
-def _to_numpy(variable):
+def to_numpy(variable):
+    """Value of a variable, bfloat16 as float32: a NumPy array of its shape."""
     array = keras.ops.convert_to_numpy(variable)
     # NumPy's files have no bfloat16; float32 holds its values exactly.
     return array.astype("float32") if array.dtype.kind == "V" else array

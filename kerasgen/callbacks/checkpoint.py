@@ -1,7 +1,6 @@
 """Saves and resumes training from inside `fit`."""
 
 import keras
-import numpy as np
 
 from kerasgen import backend, checkpoint, distribution
 from kerasgen.arguments import check_positive_integer
@@ -90,7 +89,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._settings = run_settings(self.model)
         self._resumed_steps = 0
         self._saved = None
-        self._metrics = []
+        self._state = []
         if self.resume:
             position = self.folder.load(self.model, settings=self._settings)
             if position is not None:
@@ -112,20 +111,20 @@ class Checkpoint(keras.callbacks.Callback):
         self.model.feed.resume(epoch, epoch_step, self.model.seed)
         self._resumed_steps = epoch_step
         if epoch_step:
-            # Keras resets metrics at the start of an epoch; this one is half done.
-            self._metrics = [
-                (variable, np.array(keras.ops.convert_to_numpy(variable)))
-                for tracker in self.model.trackers.values()
-                for variable in tracker.variables
+            # This epoch is half done. At its start Keras resets metrics, and callbacks
+            # lower learning rates, which the checkpoint has lowered already.
+            self._state = [
+                (variable, checkpoint.to_numpy(variable).copy())
+                for variable in checkpoint.state_of(self.model)
             ]
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
         self._epoch_start = self._training_steps() - self._resumed_steps
         self._saved_at = self._resumed_steps
-        for variable, value in self._metrics:
+        for variable, value in self._state:
             variable.assign(value)
-        self._metrics = []
+        self._state = []
 
     def on_train_batch_end(self, batch, logs=None):
         # The batch number counts from the resumption, and past the end of the epoch
