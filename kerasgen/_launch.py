@@ -4,17 +4,23 @@ Keras reads KERAS_BACKEND once, at import, and importing any part of this packag
 imports Keras. So the command's `--backend` is read here, ahead of everything else.
 """
 
+import contextlib
 import importlib.util
 import os
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
+
+import filelock
 
 BACKENDS = ("tensorflow", "jax", "torch")
 # Names a file that a process leaves which was told to end and has saved its step.
 ENDED = "KERASGEN_ENDED"
+# Names a file that the command holds locked while it is there.
+HELD = "KERASGEN_HELD"
 
 
 def apply_backend_option():
@@ -56,14 +62,18 @@ def launch_processes(num_devices):
     """Starts this command once for each device, where PyTorch needs it, and exits.
 
     SIGTERM goes on to them; the exit code is 143 where they have saved and ended for
-    it, else that of PyTorch's launcher. The processes that it has started come back
-    from here, as do commands on other backends, whose one process has several devices.
+    it, else that of PyTorch's launcher. Where the command or the launcher is killed,
+    they end as if told to. The processes that it has started come back from here, as do
+    commands on other backends, whose one process has several devices.
 
     Args:
         num_devices: Integer >= 1.
     """
     import keras
 
+    if HELD in os.environ:
+        threading.Thread(target=_end_with_the_command, daemon=True).start()
+        return
     is_torch = keras.backend.backend() == "torch"
     if not is_torch or num_devices == 1 or "LOCAL_WORLD_SIZE" in os.environ:
         return
@@ -78,7 +88,11 @@ def launch_processes(num_devices):
             passed_on.append(number)
 
     signal.signal(signal.SIGTERM, pass_on)
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        # Which the system frees, however this process ends.
+        filelock.FileLock(Path(folder) / "held") as lock,
+    ):
         ended = Path(folder) / "ended"
         environment = {
             # Unless told, the launcher gives each process one thread, and says so.
@@ -86,6 +100,7 @@ def launch_processes(num_devices):
             **os.environ,
             "KERAS_BACKEND": "torch",
             ENDED: str(ended),
+            HELD: str(lock.lock_file),
         }
         if not told:
             processes.append(subprocess.Popen([*launcher, *command], env=environment))
@@ -95,3 +110,11 @@ def launch_processes(num_devices):
         code = processes[0].wait() if processes else 128 + signal.SIGTERM
         has_ended = ended.exists()
     sys.exit(128 + signal.SIGTERM if has_ended else code)
+
+
+def _end_with_the_command():
+    """Tells this process to end once the command that started it is gone."""
+    # The command removes the folder of the lock, if it can.
+    with contextlib.suppress(OSError):
+        filelock.FileLock(os.environ[HELD]).acquire(poll_interval=1.0)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerasgen import distribution
 from kerasgen.files import publish, staging_folder
 from kerasgen.models.base import GenerativeModel
 
@@ -27,6 +28,8 @@ STDERR_LINES = 20
 
 def export_saved_model(model, path, overwrite=False):
     """Writes a SavedModel with a dynamic batch and named signatures.
+
+    Of several processes the first one does, and the others do not wait for it.
 
     - `serve`, also `serving_default`: z float32 (B, latent_dim) -> images uint8
       (B, H, W, C), or samples float32 (B, D) for vectors.
@@ -74,6 +77,8 @@ def export_saved_model(model, path, overwrite=False):
             "Expected a model that defines `export_signatures`, as `SamplingModel` "
             f"does. Received: {type(model).__name__}, which has none"
         )
+    if not distribution.is_first_process():
+        return Path(path)
     target = Path(os.path.abspath(path))
     _check_target(target, overwrite)
     in_process = keras.backend.backend() == "tensorflow"

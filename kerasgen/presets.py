@@ -13,6 +13,7 @@ from pathlib import Path
 
 import keras
 
+from kerasgen import distribution
 from kerasgen.files import (
     check_folder_path,
     check_json,
@@ -237,7 +238,7 @@ def load_generative(name):
 
 
 def save_to_preset(model, path, **card):
-    """Writes a model as a preset folder.
+    """Writes a model as a preset folder, on the first of several processes.
 
     Args:
         model: `GenerativeModel`, or a built Keras model.
@@ -257,6 +258,8 @@ def save_to_preset(model, path, **card):
     card = {"name": folder.resolve().name, **card}
     check_json(card, CARD_SCHEMA, "the card")
     card_data = _to_json(card)
+    if not distribution.is_first_process():
+        return folder
     model_config = keras.saving.serialize_keras_object(model)
     for key in ("compile_config", "build_config"):
         model_config.pop(key, None)

@@ -14,6 +14,10 @@ EXIT_CODE = 75
 POLLS = 20
 
 
+def _never():
+    return False
+
+
 class Watch:
     """Exits with code 75 where something takes too long that should have ended.
 
@@ -35,7 +39,7 @@ class Watch:
         # (when, what): one value, for the thread reads it at any instant.
         self._begun = None
         self._stopped = None
-        self._others_may_end = False
+        self._others_may_end = _never
 
     def begin(self, what):
         """Bounds what begins now, in place of what began before.
@@ -46,7 +50,6 @@ class Watch:
         self._begun = time.monotonic(), what
         if self._stopped is None:
             self._stopped = threading.Event()
-            self._others_may_end = False
             arguments = (self._stopped,)
             threading.Thread(target=self._run, args=arguments, daemon=True).start()
 
@@ -64,13 +67,18 @@ class Watch:
         finally:
             self.end()
 
-    def let_others_end(self):
-        """Asks for them no longer: they may be done before this process is."""
-        self._others_may_end = True
+    def let_others_end(self, when):
+        """Does not ask for them where they may be done before this process is.
+
+        Args:
+            when: Function without arguments that tells whether they may.
+        """
+        self._others_may_end = when
 
     def stop(self):
         """Ends the thread that watches."""
         self.end()
+        self._others_may_end = _never
         if self._stopped is not None:
             self._stopped.set()
             self._stopped = None
@@ -82,16 +90,16 @@ class Watch:
                 continue
             if bounded is not None:
                 self._exit(f"{bounded} within {self.seconds:g} seconds")
-            elif not (self._others_may_end or self.others_are_there()):
+            elif not (self._others_may_end() or self.others_are_there()):
                 self._exit("the others to be there")
 
     def _exit(self, expected):
         message = (
             f"kerasgen: {self.name} ends. Expected {expected}; another process has "
-            "died or hangs, or data came more slowly than that. Started again, the run "
-            "goes on from its newest checkpoint; where processes wait longer for each "
-            "other or for data, raise `timeout` of "
-            f"`data_parallel`. Received: timeout={self.seconds!r}\n"
+            "raised an error of its own, has died or hangs, or data came more slowly "
+            "than that. Started again, the run goes on from its newest checkpoint; "
+            "where processes wait longer for each other or for data, raise `timeout` "
+            f"of `data_parallel`. Received: timeout={self.seconds!r}\n"
         )
         os.write(2, message.encode())
         self.take_leave()
@@ -111,7 +119,7 @@ class NoWatch:
         """Bounds nothing."""
         return contextlib.nullcontext()
 
-    def let_others_end(self):
+    def let_others_end(self, when):
         """Asks for none."""
 
     def stop(self):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import keras
+import psutil
 import pytest
 
 from kerasgen import cli, presets
@@ -121,6 +122,31 @@ def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
     process.terminate()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143, err[-2000:]
+    result = run_process(*command, **options)
+    assert result.returncode == 0, result.stderr[-2000:]
+    with open(tmp_path / "run" / "metrics.csv", newline="") as file:
+        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [*range(15)]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(BACKEND != "torch", reason="only PyTorch starts processes")
+@pytest.mark.parametrize("victim", ["command", "launcher"])
+def test_killing_the_command_or_the_launcher_ends_its_processes(tmp_path, victim):
+    command = ("train", "vae_digits", "--quick", "--epochs", "15", "--out", "run")
+    command += ("--devices", "2")
+    options = {"cwd": tmp_path, "PYTHONPATH": str(ROOT)}
+    process = start_process(*command, **options)
+    while not any(tmp_path.glob("run/checkpoints/step-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    (launcher,) = psutil.Process(process.pid).children()
+    workers = launcher.children()
+    assert len(workers) == 2
+    (launcher if victim == "launcher" else process).kill()
+    gone, alive = psutil.wait_procs([launcher, *workers], timeout=60)
+    assert not alive
+    process.communicate(timeout=60)
+    assert process.returncode not in (0, 143)
     result = run_process(*command, **options)
     assert result.returncode == 0, result.stderr[-2000:]
     with open(tmp_path / "run" / "metrics.csv", newline="") as file:

@@ -72,7 +72,8 @@ def test_what_takes_too_long_ends_the_process(code, others_are_there, expected):
         ("watch.begin('a step'); watch.end(); time.sleep(1)", True),
         ("with watch.bounded('before any step'): time.sleep(1)", False),
         (
-            "watch.begin('x'); watch.end(); watch.let_others_end(); time.sleep(1)",
+            "watch.let_others_end(lambda: True)\n"
+            "watch.begin('x'); watch.end(); time.sleep(1)",
             False,
         ),
         ("watch.begin('a step'); watch.stop(); time.sleep(1)", False),
@@ -87,5 +88,5 @@ def test_a_process_alone_is_not_watched():
     watch.begin("a step")
     with watch.bounded("a sum"):
         watch.end()
-    watch.let_others_end()
+    watch.let_others_end(lambda: True)
     watch.stop()

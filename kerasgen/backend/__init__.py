@@ -17,6 +17,7 @@ imported here:
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `has_fault`: whether training met NaN, as far as that needs no wait for a step
 - `is_known_true`: whether a condition holds, where that needs no wait for a step
+- `keeping_variables`: gives variables their values back where `fit` raises
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
 - `right_shift`: of int32, with the sign
@@ -24,6 +25,7 @@ imported here:
 - `to_stream`: the iterable that the backend's `fit` reads batches from
 - `total`: sum of all values of tensors
 - `traced_once`: a pure function that graphs hold as one operation
+- `wraps`: whether an error is what the backend made of another
 """
 
 import keras
@@ -54,6 +56,7 @@ fuse_optimizer = _backend.fuse_optimizer
 has_fault = _backend.has_fault
 input_gradient = _backend.input_gradient
 is_known_true = _backend.is_known_true
+keeping_variables = _backend.keeping_variables
 minimize = _backend.minimize
 peek = _backend.peek
 repeat = _backend.repeat
@@ -63,6 +66,7 @@ to_stream = _backend.to_stream
 total = _backend.total
 traced_once = _backend.traced_once
 value_and_grad = _backend.value_and_grad
+wraps = _backend.wraps
 
 __all__ = [
     "TrainStep",
@@ -79,6 +83,7 @@ __all__ = [
     "has_fault",
     "input_gradient",
     "is_known_true",
+    "keeping_variables",
     "minimize",
     "peek",
     "repeat",
@@ -88,4 +93,5 @@ __all__ = [
     "total",
     "traced_once",
     "value_and_grad",
+    "wraps",
 ]

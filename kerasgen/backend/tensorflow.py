@@ -1,5 +1,6 @@
 """TensorFlow: gradient tapes, and a train step traced by `tf.function`."""
 
+import contextlib
 import functools
 
 import tensorflow as tf
@@ -242,6 +243,26 @@ def peek(model, variable):
 
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
+
+
+def keeping_variables(model):
+    """Nothing: nobody takes them away.
+
+    Args:
+        model: Compiled model.
+    """
+    return contextlib.nullcontext()
+
+
+def wraps(error, cause):
+    """Whether tf.data has made an error of its own of what a source of data raised.
+
+    Args:
+        error: Exception that ended training or evaluation.
+        cause: Exception that a source of data has raised.
+    """
+    is_own = isinstance(error, tf.errors.OpError)
+    return is_own and f"{type(cause).__name__}: " in error.message
 
 
 def to_stream(steps, signature):

@@ -1,5 +1,6 @@
 """PyTorch: eager autograd; nothing outside a loss function records a graph."""
 
+import contextlib
 import functools
 import math
 import operator
@@ -240,6 +241,25 @@ def peek(model, variable):
 
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
+
+
+def keeping_variables(model):
+    """Nothing: nobody takes them away.
+
+    Args:
+        model: Compiled model.
+    """
+    return contextlib.nullcontext()
+
+
+def wraps(error, cause):
+    """False: what a source of data raises comes as it is.
+
+    Args:
+        error: Exception that ended training or evaluation.
+        cause: Exception that a source of data has raised.
+    """
+    return False
 
 
 class _Stream:

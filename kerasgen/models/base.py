@@ -7,10 +7,8 @@ from keras import ops
 
 from kerasgen import backend, seeds
 from kerasgen.arguments import check_positive_integer
-from kerasgen.models.feed import reading
 from kerasgen.models.inputs import DataSpec
-from kerasgen.models.prediction import Inputs
-from kerasgen.models.training_data import no_end_of_data_warning
+from kerasgen.models.prediction import Inputs, map_call
 from kerasgen.models.training_verbs import TrainingVerbs
 from kerasgen.weights_file import PresetError, read_weights
 
@@ -126,13 +124,7 @@ class GenerativeModel(TrainingVerbs):
         if steps is not None:
             check_positive_integer("steps", steps)
         inputs = Inputs(self, x, batch_size, value_range)
-        with no_end_of_data_warning(), reading(inputs):
-            return super().predict(
-                inputs.batches(),
-                verbose=verbose,
-                steps=inputs.num_batches if steps is None else steps,
-                callbacks=callbacks,
-            )
+        return map_call(self, inputs, steps, verbose, callbacks)
 
     # Weights, presets and export.
 

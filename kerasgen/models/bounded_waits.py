@@ -28,6 +28,9 @@ class BoundedWaits(keras.callbacks.Callback):
         self._is_first_epoch = self._is_first_evaluation = self._compiles
         self._watch = distribution.watch()
         self.model.after_fit.callback(self._watch.stop)
+        self._is_over = False
+        # Others may, once they have trained what this process has.
+        self._watch.let_others_end(lambda: self._is_over or self._model.stop_training)
 
     def on_epoch_begin(self, epoch, logs=None):
         self._num_steps = 0
@@ -70,5 +73,4 @@ class BoundedWaits(keras.callbacks.Callback):
         # The rest of a resumed epoch may not have had steps of every size.
         is_rest = self.feed.steps_before > 0
         self._is_first_epoch = self._is_first_epoch and is_rest
-        if epoch + 1 >= self.params["epochs"]:
-            self._watch.let_others_end()
+        self._is_over = epoch + 1 >= self.params["epochs"]

@@ -249,16 +249,15 @@ class Feed(DataAdapter):
 def reading(*feeds):
     """Ends the reading of feeds, and raises what it raised where a backend wrapped it.
 
-    TensorFlow reads in its own threads and turns every exception into one of its own.
-
     Args:
-        *feeds: `Feed`s, or others with their `error` and `close`, read within.
+        *feeds: `Feed`s that are read within.
     """
     try:
         yield
     except Exception as error:
         for feed in feeds:
-            if feed.error is not None and feed.error is not error:
+            # Reading is ahead: another error may have come before this one was due.
+            if feed.error is not None and backend.wraps(error, feed.error):
                 raise feed.error from None
         raise
     finally:

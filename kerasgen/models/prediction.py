@@ -1,5 +1,8 @@
-"""From the arguments of `predict` to batches of what `call` takes."""
+"""From the arguments of `predict` to batches of what `call` takes, and its outputs."""
 
+import itertools
+
+import keras
 import numpy as np
 
 from kerasgen.arguments import check_positive_integer
@@ -8,7 +11,7 @@ from kerasgen.models.sources import is_array, make_source
 
 
 class Inputs:
-    """Checked batches `(x,)`, or `((x, labels),)` of a conditional model, in order.
+    """Checked batches `(x,)`, or `(x, labels)` of a conditional model, in order.
 
     Args:
         model: `GenerativeModel`.
@@ -18,7 +21,6 @@ class Inputs:
 
     Attributes:
         num_batches: Integer, or None where only a pass tells.
-        error: What reading the data raised, if it did; see `feed.reading`.
 
     Raises:
         TypeError: As `fit` does.
@@ -38,17 +40,51 @@ class Inputs:
         spec = model.call_spec(value_range)
         self.source = make_source(x, labels, batch_size, 0, False, spec)
         self.num_batches = self.source.num_batches
-        self.error = None
 
-    def close(self):
-        """Nothing is read ahead."""
+    def __iter__(self):
+        for batch in self.source.batches(0, 0):
+            x, labels = batch.read(np.arange(batch.num_rows))
+            yield (x,) if labels is None else (x, labels)
 
-    def batches(self):
-        """Yields what `keras.Model.predict` takes from a generator."""
-        try:
-            for batch in self.source.batches(0, 0):
-                x, labels = batch.read(np.arange(batch.num_rows))
-                yield (x if labels is None else (x, labels),)
-        except Exception as error:
-            self.error = error
-            raise
+
+def map_call(model, inputs, steps, verbose, callbacks):
+    """What `call` makes of each batch, one after the other, under Keras's callbacks.
+
+    Keras's own `predict` would split batches over the devices, and meet the other
+    processes: like every function of a model but its training and evaluation, this one
+    is the process's own.
+
+    Args:
+        model: `GenerativeModel`.
+        inputs: `Inputs`.
+        steps: Batches, or None for all.
+        verbose: As in `keras.Model.predict`.
+        callbacks: As in `keras.Model.predict`.
+
+    Returns:
+        NumPy array, or a structure of them, as `call` returns.
+    """
+    if not isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = keras.callbacks.CallbackList(
+            callbacks,
+            add_progbar=verbose != 0,
+            verbose=1 if verbose == "auto" else verbose,
+            epochs=1,
+            steps=inputs.num_batches if steps is None else steps,
+            model=model,
+        )
+    call = model.compiled_function(
+        "call", lambda *x: model(x if len(x) > 1 else x[0], training=False)
+    )
+    outputs = []
+    model.stop_predicting = False
+    callbacks.on_predict_begin()
+    for step, batch in enumerate(itertools.islice(inputs, steps)):
+        callbacks.on_predict_batch_begin(step)
+        output = keras.tree.map_structure(keras.ops.convert_to_numpy, call(*batch))
+        outputs.append(output)
+        callbacks.on_predict_batch_end(step, {"outputs": output})
+        if model.stop_predicting:
+            break
+    callbacks.on_predict_end()
+    return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *outputs)

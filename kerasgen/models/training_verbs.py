@@ -136,6 +136,7 @@ class TrainingVerbs(PlayerTraining):
             self.after_fit.enter_context(no_end_of_data_warning())
             feeds = [feed] if validation_data is None else [feed, validation_data]
             self.after_fit.enter_context(reading(*feeds))
+            self.after_fit.enter_context(backend.keeping_variables(self))
             self.feed = feed
             # Where nothing may be skipped, the host has checked what it has read.
             is_float = feed.first_step.dtype != np.uint8
@@ -199,7 +200,8 @@ class TrainingVerbs(PlayerTraining):
             if sample_weight is not None:
                 raise ValueError("`sample_weight` is not supported. Received: an array")
             x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
-        with no_end_of_data_warning(), reading(x):
+        keeping = backend.keeping_variables(self)
+        with no_end_of_data_warning(), reading(x), keeping:
             return super().evaluate(
                 x,
                 verbose=verbose,

@@ -125,6 +125,25 @@ def refuse(results, folder):
     results["refuse/compiled"] = np.asarray(functions != (None, None))
 
 
+def predict(results, folder):
+    """Rows that two devices cannot share, and then those of the first process alone."""
+    model = _compiled("dense_vae")
+    x = material.images(9)
+    results["predict/rows"] = model.predict(x, batch_size=4, verbose=0)
+    if distribution.is_first_process():
+        results["predict/alone"] = model.predict(x[:5], verbose=0)
+
+
+def bad_stream(results, folder):
+    """A batch that is not finite in the midst of a stream, which all processes read."""
+    model = _compiled("dense_vae")
+    good = np.zeros((8, *model.data_shape), "float32")
+    try:
+        model.fit(iter([good] * 3 + [good * np.nan]), verbose=0)
+    except ValueError as error:
+        results["bad_stream"] = np.asarray(f"{type(error).__name__}: {error}")
+
+
 def _spoiled():
     model = SpoiledGradient(6, seed=0)
     model.linear.set_weights([np.linspace(1, 2, 6)[:, None].astype("float32")])
@@ -225,7 +244,8 @@ def write(results, folder):
     folder = folder / "written"
     distribution.on_first_process(lambda: folder.mkdir())
     written = files_written_to(folder)
-    _compiled("dense_vae").fit(
+    model = _compiled("dense_vae")
+    model.fit(
         material.images(16),
         batch_size=8,
         epochs=EPOCHS,
@@ -237,14 +257,24 @@ def write(results, folder):
             Checkpoint(folder),
         ],
     )
+    model.save_to_preset(folder / "preset")
     results["write/number"] = np.asarray(len(written))
+
+
+def export(results, folder):
+    """A script that exports what it has trained, on every process."""
+    model = _compiled("dense_vae")
+    model.fit(material.images(16), batch_size=8, verbose=0)
+    written = files_written_to(folder)
+    model.export(folder / "serving" / "1")
+    results["export/number"] = np.asarray(len(written))
 
 
 ACTIONS = {
     action.__name__: action
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
-        *(interrupt, resume, unequal, load, write, score),
+        *(interrupt, resume, unequal, load, write, score, predict, bad_stream, export),
     )
 }
 

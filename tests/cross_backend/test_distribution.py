@@ -14,10 +14,12 @@ import numpy as np
 import pytest
 from processes import BACKEND, TORCHRUN, finish, hosts, start
 
+import kerasgen
 from kerasgen.checkpoint import CheckpointFolder
 
 WORKER = Path(__file__).with_name("distributed_worker.py")
 ACTIONS = ("rest", "drop_rest", "refuse", "spoil", "skip", "scale", "one_batch")
+ALONE = ("predict", "bad_stream")
 CASES = {
     # PyTorch compiles nothing: all cases take a few seconds.
     "torch": ("dense_vae", "comparing_gan", "dcgan", "wgan_gp", "gated_pixel_cnn"),
@@ -84,7 +86,7 @@ def runs(tmp_path_factory):
     one |= distributed_worker.act(SCORE, folder / "one")
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
-    names = (*CASES, *ACTIONS, *SCORE, "load", "interrupt", "resume", "write")
+    names = (*CASES, *ACTIONS, *ALONE, *SCORE, "load", "interrupt", "resume", "write")
     return folder, one, run_devices(2, folder / "two", folder, names)
 
 
@@ -150,10 +152,27 @@ def test_a_gradient_that_is_nan_on_one_replica_stops_all(runs):
         np.testing.assert_allclose(weights, results["spoil/weights"], rtol=1e-6)
 
 
+def assert_alone(processes):
+    """Each process predicts by itself, and all hear of what a stream brings."""
+    expected = distributed_worker.act(ALONE, None)
+    error = str(expected.pop("bad_stream"))
+    assert error.startswith("NotFiniteError: ")
+    for number, process in enumerate(processes):
+        assert str(process["bad_stream"]) == error
+        assert ("predict/alone" in process) == (number == 0)
+        for key, value in part(process, "predict").items():
+            np.testing.assert_allclose(value, expected[key], atol=1e-5)
+
+
+def test_processes_predict_by_themselves_and_all_hear_of_bad_data(runs):
+    assert_alone(runs[2])
+
+
 def test_only_the_first_process_writes(runs):
     folder, _, processes = runs
     numbers = [int(process["write/number"]) for process in processes]
-    assert numbers[0] >= 6 and not any(numbers[1:])
+    assert numbers[0] >= 9 and not any(numbers[1:])
+    assert kerasgen.from_preset(folder / "written" / "preset").name == "dense_vae"
     with open(folder / "written" / "log.csv", newline="") as file:
         assert [row["epoch"] for row in csv.DictReader(file)] == ["0", "1"]
     assert len([*(folder / "written" / "samples").iterdir()]) == 2
@@ -238,7 +257,7 @@ def test_hosts_with_unequal_weights_are_refused(tmp_path):
 def test_two_hosts_train_as_one_device(tmp_path):
     names = ("dense_vae", "dcgan", "wgan_gp", "gated_pixel_cnn", "interrupt")
     one = distributed_worker.act(names, tmp_path / "one")
-    more = ("rest", "refuse", "spoil", "write")
+    more = ("rest", *ALONE, "refuse", "spoil", "write", "export")
     one |= distributed_worker.act(more[:1], tmp_path)
     processes = run_hosts(tmp_path / "two", tmp_path, (*names, *more))
     assert len(processes) == 2
@@ -247,8 +266,11 @@ def test_two_hosts_train_as_one_device(tmp_path):
         compare(one, process)
         assert str(process["refuse/fit"]).endswith("batches of 7 samples")
         assert "the gradient of the linear" in str(process["spoil/error"])
+    assert_alone(processes)
     numbers = [int(process["write/number"]) for process in processes]
-    assert numbers[0] >= 6 and numbers[1] == 0
+    assert numbers[0] >= 9 and numbers[1] == 0
+    assert "export/number" in processes[0] and processes[1]["export/number"] == 0
+    assert (tmp_path / "serving" / "1" / "saved_model.pb").is_file()
     steps = CheckpointFolder(tmp_path / "interrupted" / "checkpoints").steps()
     assert steps == [2, 3]
 

@@ -27,18 +27,23 @@ class Record:
         if self.noted and self.noted[-1] != "end":
             self.noted.append("end")
 
-    def let_others_end(self):
-        self.noted.append("let others end")
+    def let_others_end(self, when):
+        self.others_may_end = when
 
     def stop(self):
         self.noted.append("stop")
 
 
 @pytest.fixture
-def noted(monkeypatch):
+def record(monkeypatch):
     record = Record()
     monkeypatch.setattr(distribution, "watch", lambda: record)
     monkeypatch.setattr(backend, "compiles_steps", lambda model: True)
+    return record
+
+
+@pytest.fixture
+def noted(record):
     return record.noted
 
 
@@ -56,14 +61,14 @@ def test_steps_are_bounded_that_cannot_be_compiled(noted):
     fit(validation_data=np.ones((12, 4), "float32"))
     first = [STEP, "end"] * 2
     second = [STEP, "end"] * 5 + [LOGS, "end", VALIDATION, VALIDATION, "end"]
-    assert noted == [*first, *second, "let others end", "stop"]
+    assert noted == [*first, *second, "stop"]
 
 
 def test_all_steps_are_bounded_where_nothing_is_compiled(noted, monkeypatch):
     monkeypatch.setattr(backend, "compiles_steps", lambda model: False)
     fit(validation_data=np.ones((12, 4), "float32"))
     epoch = [STEP, "end"] * 5 + [LOGS, "end", VALIDATION, VALIDATION, "end"]
-    assert noted == [*epoch, *epoch, "let others end", "stop"]
+    assert noted == [*epoch, *epoch, "stop"]
 
 
 def test_what_compiles():
@@ -78,7 +83,40 @@ def test_a_step_ends_where_it_is_looked_at(noted):
     fit(check_every=2)
     first = [STEP, STEP, "end"]
     second = [STEP, STEP, "end"] * 2 + [STEP, LOGS, "end"]
-    assert noted == [*first, *second, "let others end", "stop"]
+    assert noted == [*first, *second, "stop"]
+
+
+class Stop(keras.callbacks.Callback):
+    """Notes after each epoch whether others may have ended, and ends with the second.
+
+    It stops training as EarlyStopping would, and then takes its time.
+    """
+
+    def __init__(self, record):
+        super().__init__()
+        self.record = record
+        self.answers = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.model.stop_training = epoch == 1
+        self.answers.append(self.record.others_may_end())
+
+    def on_train_end(self, logs=None):
+        self.answers.append(self.record.others_may_end())
+
+
+def test_others_may_end_once_training_is_over_or_stopped(record):
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(3,), seed=0)
+    vae.compile("sgd")
+    x = np.ones((20, 4), "float32")
+    # Again: what a run has said does not outlive it.
+    for epochs in (5, 5):
+        stop = Stop(record)
+        vae.fit(x, batch_size=4, epochs=epochs, callbacks=[stop], verbose=0)
+        assert stop.answers == [False, True, True]
+    stop = Stop(record)
+    vae.fit(x, batch_size=4, epochs=1, callbacks=[stop], verbose=0)
+    assert stop.answers == [True, True]
 
 
 def test_a_fault_ends_the_watch(noted):

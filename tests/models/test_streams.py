@@ -1,5 +1,7 @@
 """Sources of unknown length: bad batches in their midst, and their end."""
 
+import errno
+import time
 import warnings
 
 import keras
@@ -60,6 +62,60 @@ def test_a_bad_batch_in_a_stream_raises_one_type_on_every_backend(kind):
         with pytest.raises(error, match=message) as raised:
             vae.evaluate(stream(change), verbose=0)
         assert raised.type is error
+
+
+def test_the_model_is_whole_after_an_error():
+    vae = make_vae()
+    expected = vae.get_weights()
+    for verb in (vae.evaluate, vae.predict):
+        with pytest.raises(NotFiniteError):
+            verb(stream(with_nan), verbose=0)
+        for found, value in zip(vae.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(found, value)
+    with pytest.raises(NotFiniteError):
+        vae.fit(stream(with_nan), verbose=0)
+    # A step is trained when it is known whether another follows.
+    assert int(keras.ops.convert_to_numpy(vae.training_steps)) == 3
+    vae.fit(GOOD, verbose=0)
+
+
+class Broken(kerasgen.models.VAE):
+    """A user's own model, whose steps raise."""
+
+    def training_step(self, batch, noise):
+        raise KeyError("a slip in training")
+
+    def evaluation_step(self, batch, noise):
+        raise KeyError("a slip in evaluation")
+
+
+def test_the_model_is_whole_after_an_error_in_its_first_step():
+    vae = make_vae()
+    vae = Broken(vae.encoder, vae.decoder, seed=1)
+    vae.compile(keras.optimizers.Adam(1e-2))
+    expected = vae.get_weights()
+    for verb, name in ((vae.evaluate, "evaluation"), (vae.fit, "training")):
+        with pytest.raises(KeyError, match=f"a slip in {name}"):
+            verb(GOOD, verbose=0)
+        for found, value in zip(vae.get_weights(), expected, strict=True):
+            np.testing.assert_array_equal(found, value)
+
+
+class FullDisk(keras.callbacks.Callback):
+    """Raises once a batch that is not finite has been read ahead."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch == 1:
+            deadline = time.monotonic() + 60
+            while self.model.feed.error is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            raise OSError(errno.ENOSPC, "the disk is full")
+
+
+def test_an_error_is_not_replaced_by_one_that_was_only_read_ahead():
+    with pytest.raises(OSError, match="the disk is full"):
+        make_vae().fit(stream(with_nan), callbacks=[FullDisk()], verbose=0)
 
 
 def test_a_stream_ends_training_after_the_epoch_in_which_it_ended():
