@@ -23,14 +23,15 @@ TRIALS = int(os.environ.get("KERASGEN_FAULT_TRIALS", 10))
 
 @pytest.fixture(scope="session")
 def reference(tmp_path_factory):
-    """Folder of an uninterrupted run of the script, and its seconds after saving."""
+    """Folder of an uninterrupted run, and its seconds before and after a first save."""
     folder = tmp_path_factory.mktemp("reference") / "run"
+    begin = time.monotonic()
     process = start(script.train, folder)
     wait_for_checkpoint(process, folder / "gan")
-    begin = time.monotonic()
+    saved = time.monotonic()
     process.join(300)
     assert process.exitcode == 0
-    return folder, time.monotonic() - begin
+    return folder, saved - begin, time.monotonic() - saved
 
 
 def wait_for_checkpoint(process, folder):
@@ -40,9 +41,9 @@ def wait_for_checkpoint(process, folder):
 
 def run_trial(trial, folder, reference, num_kills):
     """Kills the script at random instants, lets it finish, compares the runs."""
-    expected, longest = reference
+    expected, before, longest = reference
     instants = random.Random(trial)
-    while not was_killed(folder, instants, longest, num_kills):
+    while not was_killed(folder, instants, before, longest, num_kills):
         # It was faster than the reference, and done before its end.
         shutil.rmtree(folder)
         longest *= 0.7
@@ -53,18 +54,24 @@ def run_trial(trial, folder, reference, num_kills):
         assert_same_run(folder / kind, expected / kind)
 
 
-def was_killed(folder, instants, longest, num_kills):
-    """Whether a run met its end so many times before it was done."""
-    for _ in range(num_kills):
+def was_killed(folder, instants, before, longest, num_kills):
+    """Whether a run met its end so many times before it was done.
+
+    The first of several times is from its start on, when nothing may be saved yet.
+    """
+    for number in range(num_kills):
         process = start(script.train, folder)
-        wait_for_checkpoint(process, folder / "gan")
-        time.sleep(instants.uniform(0, longest))
+        is_early = number < num_kills - 1
+        if not is_early:
+            wait_for_checkpoint(process, folder / "gan")
+        time.sleep(instants.uniform(0, before if is_early else longest))
         process.kill()
         process.join()
         if process.exitcode == 0:
             return False
         assert process.exitcode == -signal.SIGKILL
-        assert CheckpointFolder(folder / "gan" / "checkpoints").position() is not None
+        checkpoints = CheckpointFolder(folder / "gan" / "checkpoints")
+        assert is_early or checkpoints.position() is not None
     return True
 
 

@@ -137,7 +137,7 @@ def predict(results, folder):
 def bad_stream(results, folder):
     """A batch that is not finite in the midst of a stream, which all processes read."""
     model = _compiled("dense_vae")
-    good = np.zeros((8, *model.data_shape), "float32")
+    good = np.full((8, *model.data_shape), -0.5, "float32")
     try:
         model.fit(iter([good] * 3 + [good * np.nan]), verbose=0)
     except ValueError as error:

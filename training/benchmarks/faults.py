@@ -54,7 +54,8 @@ class Case(NamedTuple):
 CASES = {
     "kill": Case(
         "R1",
-        "kill -9 of one process at random instants, once or twice a run",
+        "kill -9 of one process at random instants, once or twice a run, the first of "
+        "two from its start on",
         "the newest checkpoint loads; the run ends as if nothing was",
         (
             f"{CHECKPOINT}kill.py::test_runs_killed_once_or_twice_go_on_as_if_nothing_was",
@@ -68,6 +69,12 @@ CASES = {
             f"{DEVICES}faults.py::"
             "test_groups_killed_at_random_instants_go_on_as_if_nothing_was",
         ),
+    ),
+    "kill of a recipe": Case(
+        "R1",
+        "kill -9 of `kerasgen train --devices 2`, on PyTorch also of its launcher",
+        "its processes end within 60 s; the same command goes on to its end",
+        ("tests/test_cli.py::test_killing_the_command_or_the_launcher_ends_all",),
     ),
     "every step": Case(
         "R2",
@@ -181,7 +188,7 @@ CASES = {
     ),
     "NaN of one device": Case(
         "N1",
-        "two devices; NaN in the gradient of one, and in its data",
+        "two devices; NaN in the gradient of one; to skip, in its data, too",
         "all stop at that step, or all skip it",
         (
             f"{DEVICES}distribution.py::"
