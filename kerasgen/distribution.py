@@ -65,8 +65,11 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
     draws alike on every replica; `kerasgen.layers.Dropout` does not.
 
     Every process needs the same data in the same order. The first process alone writes
-    files; callbacks of Keras that write some, such as CSVLogger, run only there, and
-    with them the progress bar. `callbacks.Checkpoint` resumes all of them; Keras's
+    files, presets and SavedModels, too; callbacks of Keras that write some, such as
+    CSVLogger, run only there, and with them the progress bar. For what a script writes
+    itself there are `is_first_process` and `on_first_process`. Whatever is not training
+    or evaluation (`generate`, `predict`, `encode`) a process computes for itself, from
+    weights that are equal on all. `callbacks.Checkpoint` resumes all of them; Keras's
     BackupAndRestore would resume one, and is refused. Measures and scores
     (`callbacks.TrainingHealth`, `callbacks.Evaluate`) are computed on each, so that all
     stop at the same epoch, and warned of on the first.
@@ -90,7 +93,9 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
         drop_rest: Leave out what is left at the end of an epoch of training and cannot
             be split evenly, which depends on the number of devices.
         timeout: Seconds, > 0, that a process waits for the others; None for as long as
-            the engine does. Without effect on a run of one process.
+            the engine does. Without effect on a run of one process, and on the end of
+            the script, where JAX's processes wait for each other for up to 300 seconds:
+            the first one may still score and export.
 
     Raises:
         ValueError: There are not so many devices, `drop_rest` is no bool, or `timeout`

@@ -5,6 +5,7 @@ import contextlib
 import keras
 import numpy as np
 
+from kerasgen import distribution
 from kerasgen.arguments import check_non_negative, check_positive_integer
 from kerasgen.mixtures import EM, kmeans_start
 from kerasgen.models.gather import gather_samples
@@ -102,9 +103,9 @@ class EMModel(HostFittedModel, LikelihoodModel):
             held_out = gather_samples(self, held_out, None, value_range)[0]
         self.stop_training = False
         callbacks = keras.callbacks.CallbackList(
-            callbacks,
+            distribution.callbacks_of_this_process(callbacks or []),
             add_history=True,
-            add_progbar=verbose != 0,
+            add_progbar=verbose != 0 and distribution.is_first_process(),
             verbose=1 if verbose == "auto" else verbose,
             epochs=epochs,
             steps=num_starts,

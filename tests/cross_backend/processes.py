@@ -25,10 +25,11 @@ def environment_of(**more):
     }
 
 
-def start(command, arguments, output=subprocess.PIPE, **more):
+def start(command, arguments, output=subprocess.PIPE, cwd=None, **more):
     """A process of `command` with `arguments`; `more` goes into its environment."""
     return subprocess.Popen(
         [*command, *map(str, arguments)],
+        cwd=cwd,
         env=environment_of(**more),
         stdout=output,
         stderr=subprocess.STDOUT,
@@ -37,15 +38,18 @@ def start(command, arguments, output=subprocess.PIPE, **more):
 
 
 def finish(processes):
-    """Waits for processes, and stops them all where one fails."""
+    """Waits for processes, and stops them all where one fails; returns their output."""
+    outputs = []
     for process in processes:
         try:
             output, _ = process.communicate(timeout=500)
             assert process.returncode == 0, output[-4000:]
+            outputs.append(output)
         except BaseException:
             for other in processes:
                 other.kill()
             raise
+    return outputs
 
 
 def hosts():

@@ -10,7 +10,8 @@ tf.data and from a torch `DataLoader`, the last two in one process. Variants alt
 in one run on one compiled model; medians of the rounds, the first 10 steps of each left
 out. "Reading alone" is the adapter without a step. "In turns" is what would be left of
 the bare step if reading and step took turns, 1 / (1 + bare / reading). Arrays are
-read beside the step; files that are decoded take the cores that the step needs too.
+read beside the step; files that are decoded take the cores that the step needs too,
+on PyTorch at a higher price than taking turns.
 Memory: resident memory of the process, sampled a hundred times in 10,000 steps of a
 narrower DCGAN. "Anonymous" leaves out pages of mapped files, which the system takes
 back when it needs them. Growth is the median of the last tenth of the samples less that
