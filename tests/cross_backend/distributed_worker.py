@@ -239,6 +239,16 @@ def load(results, folder):
     _put(results, "load", state_of(model))
 
 
+def apart(results, folder):
+    """A folder that each process has for itself: the first one's holds a checkpoint."""
+    name = "interrupted" if distribution.is_first_process() else "nowhere"
+    checkpoints = kerasgen.checkpoint.CheckpointFolder(folder / name / "checkpoints")
+    try:
+        checkpoints.load(_compiled("dense_vae"))
+    except kerasgen.checkpoint.CheckpointError as error:
+        results["apart"] = np.asarray(str(error))
+
+
 def write(results, folder):
     """All that writes files in `fit`, and what of it this process wrote."""
     folder = folder / "written"
@@ -274,7 +284,8 @@ ACTIONS = {
     action.__name__: action
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
-        *(interrupt, resume, unequal, load, write, score, predict, bad_stream, export),
+        *(interrupt, resume, unequal, load, write, score, predict, bad_stream),
+        *(export, apart),
     )
 }
 
@@ -293,6 +304,9 @@ def act(names, folder):
 
 def main(out, num_devices, folder, *names):
     distribution.data_parallel(int(num_devices) or None)
+    if keras.backend.backend() == "torch":
+        # Gradients take several messages, however small the models.
+        backend.distribution.BUCKET_BYTES = 2000
     results = act(names, Path(folder))
     results["devices"] = np.asarray(distribution.num_devices())
     process = backend.distribution.process_index()

@@ -87,6 +87,7 @@ def runs(tmp_path_factory):
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
     names = (*CASES, *ACTIONS, *ALONE, *SCORE, "load", "interrupt", "resume", "write")
+    names += ("apart",)
     return folder, one, run_devices(2, folder / "two", folder, names)
 
 
@@ -178,6 +179,18 @@ def test_only_the_first_process_writes(runs):
     assert len([*(folder / "written" / "samples").iterdir()]) == 2
 
 
+def assert_apart(processes):
+    """Folders that differ are refused by all, each naming what it sees."""
+    for number, process in enumerate(processes):
+        newest = "step 0" if number else "step 3"
+        assert f"with {newest} as the newest" in str(process["apart"])
+
+
+@pytest.mark.skipif(BACKEND != "torch", reason="one process; a slow test has two")
+def test_processes_with_folders_of_their_own_are_refused(runs):
+    assert_apart(runs[2])
+
+
 def assert_one_reports(processes):
     first, *others = processes
     # health.json and health.png, and a state and a manifest each time of the best.
@@ -257,7 +270,7 @@ def test_hosts_with_unequal_weights_are_refused(tmp_path):
 def test_two_hosts_train_as_one_device(tmp_path):
     names = ("dense_vae", "dcgan", "wgan_gp", "gated_pixel_cnn", "interrupt")
     one = distributed_worker.act(names, tmp_path / "one")
-    more = ("rest", *ALONE, "refuse", "spoil", "write", "export")
+    more = ("rest", *ALONE, "refuse", "spoil", "write", "export", "apart")
     one |= distributed_worker.act(more[:1], tmp_path)
     processes = run_hosts(tmp_path / "two", tmp_path, (*names, *more))
     assert len(processes) == 2
@@ -267,6 +280,7 @@ def test_two_hosts_train_as_one_device(tmp_path):
         assert str(process["refuse/fit"]).endswith("batches of 7 samples")
         assert "the gradient of the linear" in str(process["spoil/error"])
     assert_alone(processes)
+    assert_apart(processes)
     numbers = [int(process["write/number"]) for process in processes]
     assert numbers[0] >= 9 and numbers[1] == 0
     assert "export/number" in processes[0] and processes[1]["export/number"] == 0
