@@ -302,18 +302,20 @@ def test_a_run_of_four_devices_goes_on_with_two_and_one(whole_run, tmp_path):
 
 
 @pytest.mark.slow
-def test_other_backends_read_what_two_devices_wrote(tmp_path):
-    run_devices(2, tmp_path / "two", tmp_path, ("interrupt",))
-    shutil.move(tmp_path / "interrupted", tmp_path / "start")
-    step = max((tmp_path / "start" / "checkpoints").glob("step-*"))
+def test_a_run_of_four_devices_goes_on_under_other_backends(whole_run, tmp_path):
+    run_devices(4, tmp_path / "four", tmp_path, ("interrupt",))
+    step = max((tmp_path / "interrupted" / "checkpoints").glob("step-*"))
     with np.load(step / "state.npz") as archive:
         written = [archive[str(i)] for i in range(len(archive))]
     for other in {"tensorflow", "jax", "torch"} - {BACKEND}:
-        arguments = (WORKER, tmp_path / other, 1, tmp_path, "load")
+        folder = tmp_path / other
+        shutil.copytree(tmp_path / "interrupted", folder / "start")
+        arguments = (WORKER, folder / "found", 1, folder, "load", "resume")
         finish([start((sys.executable,), arguments, KERAS_BACKEND=other)])
-        (found,) = read(tmp_path / other)
+        (found,) = read(folder / "found")
         state = [*part(found, "load").values()]
         assert len(state) > 20
         # After the state come the trackers of the logs.
         for a, b in zip(state, written, strict=False):
             np.testing.assert_array_equal(a, b)
+        compare(part(whole_run, "resume"), part(found, "resume"))
