@@ -4,7 +4,6 @@ Keras reads KERAS_BACKEND once, at import, and importing any part of this packag
 imports Keras. So the command's `--backend` is read here, ahead of everything else.
 """
 
-import contextlib
 import importlib.util
 import os
 import signal
@@ -14,13 +13,11 @@ import tempfile
 import threading
 from pathlib import Path
 
-import filelock
-
 BACKENDS = ("tensorflow", "jax", "torch")
 # Names a file that a process leaves which was told to end and has saved its step.
 ENDED = "KERASGEN_ENDED"
-# Names a file that the command holds locked while it is there.
-HELD = "KERASGEN_HELD"
+# Says that the standard input of a process ends with the command that started it.
+TIED = "KERASGEN_TIED"
 
 
 def apply_backend_option():
@@ -71,11 +68,11 @@ def launch_processes(num_devices):
     """
     import keras
 
-    if HELD in os.environ:
-        threading.Thread(target=_end_with_the_command, daemon=True).start()
+    if keras.backend.backend() != "torch" or num_devices == 1:
         return
-    is_torch = keras.backend.backend() == "torch"
-    if not is_torch or num_devices == 1 or "LOCAL_WORLD_SIZE" in os.environ:
+    if "LOCAL_WORLD_SIZE" in os.environ:
+        if TIED in os.environ:
+            threading.Thread(target=_end_with_the_command, daemon=True).start()
         return
     launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     command = ["--nproc-per-node", str(num_devices), "-m", "kerasgen", *sys.argv[1:]]
@@ -88,11 +85,7 @@ def launch_processes(num_devices):
             passed_on.append(number)
 
     signal.signal(signal.SIGTERM, pass_on)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        # Which the system frees, however this process ends.
-        filelock.FileLock(Path(folder) / "held") as lock,
-    ):
+    with tempfile.TemporaryDirectory() as folder:
         ended = Path(folder) / "ended"
         environment = {
             # Unless told, the launcher gives each process one thread, and says so.
@@ -100,10 +93,15 @@ def launch_processes(num_devices):
             **os.environ,
             "KERAS_BACKEND": "torch",
             ENDED: str(ended),
-            HELD: str(lock.lock_file),
+            TIED: "1",
         }
         if not told:
-            processes.append(subprocess.Popen([*launcher, *command], env=environment))
+            # Nothing is written there; however this process ends, the pipe does, too.
+            processes.append(
+                subprocess.Popen(
+                    [*launcher, *command], env=environment, stdin=subprocess.PIPE
+                )
+            )
             if told and not passed_on:
                 # While it was started, when nobody could pass it on.
                 processes[0].send_signal(signal.SIGTERM)
@@ -114,7 +112,6 @@ def launch_processes(num_devices):
 
 def _end_with_the_command():
     """Tells this process to end once the command that started it is gone."""
-    # The command removes the folder of the lock, if it can.
-    with contextlib.suppress(OSError):
-        filelock.FileLock(os.environ[HELD]).acquire(poll_interval=1.0)
+    # Not `sys.stdin`, whose lock a thread must not hold when the process ends.
+    os.read(0, 1)
     os.kill(os.getpid(), signal.SIGTERM)

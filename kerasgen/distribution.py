@@ -65,14 +65,16 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
     draws alike on every replica; `kerasgen.layers.Dropout` does not.
 
     Every process needs the same data in the same order. The first process alone writes
-    files, presets and SavedModels, too; callbacks of Keras that write some, such as
-    CSVLogger, run only there, and with them the progress bar. For what a script writes
-    itself there are `is_first_process` and `on_first_process`. Whatever is not training
-    or evaluation (`generate`, `predict`, `encode`) a process computes for itself, from
-    weights that are equal on all. `callbacks.Checkpoint` resumes all of them; Keras's
-    BackupAndRestore would resume one, and is refused. Measures and scores
-    (`callbacks.TrainingHealth`, `callbacks.Evaluate`) are computed on each, so that all
-    stop at the same epoch, and warned of on the first.
+    files, presets and SavedModels among them; callbacks of Keras that write some, such
+    as CSVLogger, run only there, and with them the progress bar. For what a script
+    writes itself there are `is_first_process` and `on_first_process`. Whatever is not
+    training or evaluation (`generate`, `predict`, `encode`) a process computes for
+    itself, from weights that are equal on all, and whole on each of its devices.
+
+    `callbacks.Checkpoint` resumes all of them; Keras's BackupAndRestore would resume
+    one, and is refused. Measures and scores (`callbacks.TrainingHealth`,
+    `callbacks.Evaluate`) are computed on each, so that all stop at the same epoch, and
+    warned of on the first.
 
     Where a process dies or hangs, all end with an exit code that is not 0, within a
     minute by default, of which torchrun takes 30 seconds to kill what hangs; started
@@ -80,9 +82,10 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
     bounded in `fit`, from the first step on that need not be compiled: in steps, and at
     points where all meet, such as the end of a file's writing. Outside of steps a
     process may take its time (callbacks, scores), if the others do so, too. Not bounded
-    is what may be compiled: the first two steps of `fit`, the last one of its first
-    epoch, and its first validation; on PyTorch none of them, unless the model has
-    jit_compile=True. So raise `timeout` where a later step may take longer, on a slow
+    are the first step of each validation, which may follow callbacks, and what may be
+    compiled: the first two steps of `fit`, the last one of its first epoch, and its
+    first validation; on PyTorch none of these, unless the model has jit_compile=True.
+    So raise `timeout` where a later step may take longer, on a slow
     disk or with batches of ever new sizes, or where the first process computes or
     writes for longer while the others wait.
 
@@ -93,9 +96,9 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
         drop_rest: Leave out what is left at the end of an epoch of training and cannot
             be split evenly, which depends on the number of devices.
         timeout: Seconds, > 0, that a process waits for the others; None for as long as
-            the engine does. Without effect on a run of one process, and on the end of
-            the script, where JAX's processes wait for each other for up to 300 seconds:
-            the first one may still score and export.
+            the engine does. Without effect on a run of one process. At the end of the
+            script JAX's processes wait for each other, as the first one may still
+            score and export, up to 300 seconds, and end with an error after that.
 
     Raises:
         ValueError: There are not so many devices, `drop_rest` is no bool, or `timeout`
@@ -238,7 +241,8 @@ def callbacks_of_this_process(callbacks):
     """Callbacks without those of Keras that only the first process may run.
 
     Args:
-        callbacks: Iterable of `keras.callbacks.Callback`.
+        callbacks: `keras.callbacks.Callback` or `CallbackList`, iterable of callbacks,
+            or None.
 
     Returns:
         List.
@@ -246,7 +250,11 @@ def callbacks_of_this_process(callbacks):
     Raises:
         ValueError: One of them would resume this process alone.
     """
-    callbacks = [*callbacks]
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks = callbacks.callbacks
+    elif isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    callbacks = [*(callbacks or [])]
     resuming = [c for c in callbacks if isinstance(c, keras.callbacks.BackupAndRestore)]
     if resuming and num_processes() > 1:
         raise ValueError(

@@ -238,7 +238,9 @@ def load_generative(name):
 
 
 def save_to_preset(model, path, **card):
-    """Writes a model as a preset folder, on the first of several processes.
+    """Writes a model as a preset folder.
+
+    Of several processes the first one does, and the others do not wait for it.
 
     Args:
         model: `GenerativeModel`, or a built Keras model.

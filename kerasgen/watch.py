@@ -78,7 +78,6 @@ class Watch:
     def stop(self):
         """Ends the thread that watches."""
         self.end()
-        self._others_may_end = _never
         if self._stopped is not None:
             self._stopped.set()
             self._stopped = None

@@ -169,7 +169,9 @@ def test_bfloat16_costs_no_fid():
     usual, found = scores["float32"], scores[step_time.BFLOAT16]
     spread = max(usual) - min(usual)
     assert statistics.mean(found) <= statistics.mean(usual) + spread
-    quoted = f"{statistics.mean(found):.2f}, {statistics.mean(usual):.2f} in float32"
+    quoted = (
+        f"{statistics.mean(found):.2f}, against {statistics.mean(usual):.2f} in float32"
+    )
     assert quoted in read_readme()
 
 

@@ -17,7 +17,6 @@ imported here:
 - `fuse`, `fuse_optimizer`: let layers and optimizers of Keras run as few operations
 - `has_fault`: whether training met NaN, as far as that needs no wait for a step
 - `is_known_true`: whether a condition holds, where that needs no wait for a step
-- `keeping_variables`: gives variables their values back where `fit` raises
 - `peek`: a variable's value in the middle of `fit`
 - `repeat`: a function of integers time and again
 - `right_shift`: of int32, with the sign
@@ -56,7 +55,6 @@ fuse_optimizer = _backend.fuse_optimizer
 has_fault = _backend.has_fault
 input_gradient = _backend.input_gradient
 is_known_true = _backend.is_known_true
-keeping_variables = _backend.keeping_variables
 minimize = _backend.minimize
 peek = _backend.peek
 repeat = _backend.repeat
@@ -83,7 +81,6 @@ __all__ = [
     "has_fault",
     "input_gradient",
     "is_known_true",
-    "keeping_variables",
     "minimize",
     "peek",
     "repeat",

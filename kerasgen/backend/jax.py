@@ -1,6 +1,5 @@
 """JAX: functional gradients over Keras variables, and a jitted train step."""
 
-import contextlib
 import functools
 import operator
 
@@ -256,30 +255,6 @@ def peek(model, variable):
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
     model.jax_state_sync()
-
-
-@contextlib.contextmanager
-def keeping_variables(model):
-    """Gives the variables their values back where training or evaluation raises.
-
-    Keras's trainer takes them away for the time of its steps.
-
-    Args:
-        model: Compiled model.
-    """
-    variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-    before = [(variable, variable._value) for variable in variables]
-    try:
-        yield
-    except BaseException:
-        # Of the last step that was done.
-        model.jax_state_sync()
-        model._jax_state = None
-        for variable, value in before:
-            # The first one has not come to its end.
-            if variable._value is None and not value.is_deleted():
-                variable._value = value
-        raise
 
 
 def wraps(error, cause):

@@ -5,7 +5,15 @@ of it. Keras's loop reads the logs of each step for its callbacks, and the fault
 would be read after each step, too: together some 5 ms a step, which a small model
 notices. So logs are left out where no callback reads them, and what is read of the
 record is what the step before the last one left there.
+
+Keras takes the arrays of variables away while it trains or evaluates, and JAX deletes
+them as a step begins. Here they come back where a step raises or is interrupted, too.
 """
+
+import contextlib
+import itertools
+import signal
+import threading
 
 import keras
 import numpy as np
@@ -67,7 +75,54 @@ class TrainStep:
     def make_train_function(self, force=False):
         if self.train_function is None or force:
             super().make_train_function(force)
-            self.train_function = self._recorded(self.train_function)
+            self.train_function = self._recorded(self._undivided(self.train_function))
+
+    def make_test_function(self, force=False):
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = self._undivided(self.test_function)
+
+    # As Keras's `fit` does at its end, whatever it is.
+
+    def evaluate(self, *arguments, **options):
+        try:
+            return super().evaluate(*arguments, **options)
+        finally:
+            self.jax_state_sync()
+
+    def train_on_batch(self, *arguments, **options):
+        try:
+            return super().train_on_batch(*arguments, **options)
+        finally:
+            self.jax_state_sync()
+
+    def test_on_batch(self, *arguments, **options):
+        try:
+            return super().test_on_batch(*arguments, **options)
+        finally:
+            self.jax_state_sync()
+
+    def _get_jax_state(self, purge_model_variables=False, **groups):
+        state = super()._get_jax_state(**groups)
+        # From which variables come back if the first step raises.
+        self._jax_state = _named(state)
+        if purge_model_variables:
+            self._jax_state_synced = False
+            self._purge_model_variables(**groups)
+        return state
+
+    def _undivided(self, function):
+        """A step that is done or not: once it begins, what it takes is gone."""
+
+        def run(state, iterator):
+            # What cannot be read must not end an execution of several steps.
+            batches = [*itertools.islice(iterator, self.steps_per_execution)]
+            with _interrupts_held():
+                logs, state = function(state, iter(batches))
+                self._jax_state = _named(state)
+            return logs, state
+
+        return run
 
     def _recorded(self, function):
         def train(state, iterator):
@@ -79,6 +134,32 @@ class TrainStep:
     def _get_metrics_result_or_logs(self, logs):
         # Those of an epoch are asked for by these names.
         return super()._get_metrics_result_or_logs(logs or _outcome_of(self).logs)
+
+
+def _named(state):
+    """A state of training, evaluation or prediction as `jax_state_sync` takes it."""
+    optimizer = ["optimizer_variables"] if len(state) == 4 else []
+    names = ["trainable_variables", "non_trainable_variables", *optimizer]
+    # Prediction has no metrics.
+    return dict(zip([*names, "metrics_variables"], state, strict=False))
+
+
+@contextlib.contextmanager
+def _interrupts_held():
+    """Lets an interrupt from the keyboard wait for the end of a step."""
+    handler = signal.getsignal(signal.SIGINT)
+    is_main = threading.current_thread() is threading.main_thread()
+    if not (is_main and callable(handler)):
+        yield
+        return
+    told = []
+    signal.signal(signal.SIGINT, lambda *arguments: told.append(arguments))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if told:
+            handler(*told[0])
 
 
 class _Outcome:

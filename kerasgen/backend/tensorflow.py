@@ -1,6 +1,5 @@
 """TensorFlow: gradient tapes, and a train step traced by `tf.function`."""
 
-import contextlib
 import functools
 
 import tensorflow as tf
@@ -243,15 +242,6 @@ def peek(model, variable):
 
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
-
-
-def keeping_variables(model):
-    """Nothing: nobody takes them away.
-
-    Args:
-        model: Compiled model.
-    """
-    return contextlib.nullcontext()
 
 
 def wraps(error, cause):

@@ -1,6 +1,5 @@
 """PyTorch: eager autograd; nothing outside a loss function records a graph."""
 
-import contextlib
 import functools
 import math
 import operator
@@ -241,15 +240,6 @@ def peek(model, variable):
 
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
-
-
-def keeping_variables(model):
-    """Nothing: nobody takes them away.
-
-    Args:
-        model: Compiled model.
-    """
-    return contextlib.nullcontext()
 
 
 def wraps(error, cause):

@@ -21,7 +21,8 @@ class Checkpoint(keras.callbacks.Callback):
     Other sources must repeat their order. The number of devices may change, and the
     backend, where rounding differs. State inside other callbacks (patience of
     EarlyStopping) is not kept. Put this callback last: it then saves after the others
-    have acted on an epoch.
+    have acted on an epoch, and where it goes on within one, what they have done at its
+    start (a learning rate halved, say) is replaced by what was saved, not done again.
 
     SIGTERM, by which schedulers and `kill` ask a program to end, lets the step finish
     (in validation the epoch), saves, and exits with code 143; of several processes

@@ -103,6 +103,10 @@ class GenerativeModel(TrainingVerbs):
     ):
         """What `call` makes of each of its inputs, in the order of the data.
 
+        It is compiled as `generate` is: `run_eagerly`, `steps_per_execution` and a
+        `predict_step` of a subclass are without effect, and each device of several
+        computes all of a batch.
+
         Args:
             x: What `call` takes, samples or latents, checked as `fit` checks data:
                 arrays, the pair `[x, labels]` of a conditional model, or a source of
@@ -154,13 +158,18 @@ class GenerativeModel(TrainingVerbs):
         self.set_weights(trial.get_weights())
 
     def save_to_preset(self, path, **card):
-        """Writes config, weights and card to a folder; see `kerasgen.presets`."""
+        """Writes config, weights and card to a folder; see `kerasgen.presets`.
+
+        Of several processes the first one does, and the others do not wait for it.
+        """
         from kerasgen.presets import save_to_preset
 
         return save_to_preset(self, path, **card)
 
     def export(self, path, overwrite=False):
         """Writes a SavedModel for TF Serving to the version folder `path`.
+
+        Of several processes the first one does, and the others do not wait for it.
 
         Args:
             path: The version folder itself, such as "serving/dcgan/1".

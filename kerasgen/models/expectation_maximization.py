@@ -103,7 +103,7 @@ class EMModel(HostFittedModel, LikelihoodModel):
             held_out = gather_samples(self, held_out, None, value_range)[0]
         self.stop_training = False
         callbacks = keras.callbacks.CallbackList(
-            distribution.callbacks_of_this_process(callbacks or []),
+            distribution.callbacks_of_this_process(callbacks),
             add_history=True,
             add_progbar=verbose != 0 and distribution.is_first_process(),
             verbose=1 if verbose == "auto" else verbose,

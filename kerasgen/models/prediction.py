@@ -1,5 +1,6 @@
 """From the arguments of `predict` to batches of what `call` takes, and its outputs."""
 
+import contextlib
 import itertools
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 
 from kerasgen.arguments import check_positive_integer
 from kerasgen.datasets.array_dataset import ArrayDataset
+from kerasgen.models.read_ahead import ReadAhead
 from kerasgen.models.sources import is_array, make_source
 
 
@@ -63,6 +65,9 @@ def map_call(model, inputs, steps, verbose, callbacks):
 
     Returns:
         NumPy array, or a structure of them, as `call` returns.
+
+    Raises:
+        ValueError: There is no batch.
     """
     if not isinstance(callbacks, keras.callbacks.CallbackList):
         callbacks = keras.callbacks.CallbackList(
@@ -79,12 +84,15 @@ def map_call(model, inputs, steps, verbose, callbacks):
     outputs = []
     model.stop_predicting = False
     callbacks.on_predict_begin()
-    for step, batch in enumerate(itertools.islice(inputs, steps)):
-        callbacks.on_predict_batch_begin(step)
-        output = keras.tree.map_structure(keras.ops.convert_to_numpy, call(*batch))
-        outputs.append(output)
-        callbacks.on_predict_batch_end(step, {"outputs": output})
-        if model.stop_predicting:
-            break
+    with contextlib.closing(ReadAhead(iter(inputs))) as batches:
+        for step, batch in enumerate(itertools.islice(batches, steps)):
+            callbacks.on_predict_batch_begin(step)
+            output = keras.tree.map_structure(keras.ops.convert_to_numpy, call(*batch))
+            outputs.append(output)
+            callbacks.on_predict_batch_end(step, {"outputs": output})
+            if model.stop_predicting:
+                break
     callbacks.on_predict_end()
+    if not outputs:
+        raise ValueError("Expected at least one batch of samples. Received: none")
     return keras.tree.map_structure(lambda *parts: np.concatenate(parts), *outputs)

@@ -136,7 +136,6 @@ class TrainingVerbs(PlayerTraining):
             self.after_fit.enter_context(no_end_of_data_warning())
             feeds = [feed] if validation_data is None else [feed, validation_data]
             self.after_fit.enter_context(reading(*feeds))
-            self.after_fit.enter_context(backend.keeping_variables(self))
             self.feed = feed
             # Where nothing may be skipped, the host has checked what it has read.
             is_float = feed.first_step.dtype != np.uint8
@@ -145,7 +144,7 @@ class TrainingVerbs(PlayerTraining):
                 [*self.variables, *self.optimizer.variables]
             )
             monitor = FaultMonitor(check_every, max_skipped_steps)
-            own_callbacks = distribution.callbacks_of_this_process(callbacks or [])
+            own_callbacks = distribution.callbacks_of_this_process(callbacks)
             are_read = bool(verbose) or any(map(_reads_logs, own_callbacks))
             self.expect_log_readers(are_read)
             return super().fit(
@@ -200,8 +199,7 @@ class TrainingVerbs(PlayerTraining):
             if sample_weight is not None:
                 raise ValueError("`sample_weight` is not supported. Received: an array")
             x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
-        keeping = backend.keeping_variables(self)
-        with no_end_of_data_warning(), reading(x), keeping:
+        with no_end_of_data_warning(), reading(x):
             return super().evaluate(
                 x,
                 verbose=verbose,

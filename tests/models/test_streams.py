@@ -1,6 +1,8 @@
 """Sources of unknown length: bad batches in their midst, and their end."""
 
+import _thread
 import errno
+import threading
 import time
 import warnings
 
@@ -70,8 +72,7 @@ def test_the_model_is_whole_after_an_error():
     for verb in (vae.evaluate, vae.predict):
         with pytest.raises(NotFiniteError):
             verb(stream(with_nan), verbose=0)
-        for found, value in zip(vae.get_weights(), expected, strict=True):
-            np.testing.assert_array_equal(found, value)
+        assert_equal_weights(vae, expected)
     with pytest.raises(NotFiniteError):
         vae.fit(stream(with_nan), verbose=0)
     # A step is trained when it is known whether another follows.
@@ -89,16 +90,88 @@ class Broken(kerasgen.models.VAE):
         raise KeyError("a slip in evaluation")
 
 
-def test_the_model_is_whole_after_an_error_in_its_first_step():
+class SetWeights(keras.callbacks.Callback):
+    """What a callback loads is what the model keeps."""
+
+    def on_train_begin(self, logs=None):
+        self.model.set_weights(changed(self.model.get_weights()))
+
+
+def changed(weights):
+    return [w + 1 if w.dtype.kind == "f" else w for w in weights]
+
+
+@pytest.mark.parametrize("average", [False, True])
+def test_the_model_is_whole_after_an_error_in_its_first_step(average):
     vae = make_vae()
     vae = Broken(vae.encoder, vae.decoder, seed=1)
-    vae.compile(keras.optimizers.Adam(1e-2))
+    vae.compile(keras.optimizers.Adam(1e-2, use_ema=average))
     expected = vae.get_weights()
-    for verb, name in ((vae.evaluate, "evaluation"), (vae.fit, "training")):
-        with pytest.raises(KeyError, match=f"a slip in {name}"):
-            verb(GOOD, verbose=0)
-        for found, value in zip(vae.get_weights(), expected, strict=True):
-            np.testing.assert_array_equal(found, value)
+    with pytest.raises(KeyError, match="a slip in evaluation"):
+        vae.evaluate(GOOD, verbose=0)
+    assert_equal_weights(vae, expected)
+    with pytest.raises(KeyError, match="a slip in training"):
+        vae.fit(GOOD, callbacks=[SetWeights()], verbose=0)
+    if not average:
+        assert_equal_weights(vae, changed(expected))
+
+
+def assert_equal_weights(model, expected):
+    for found, value in zip(model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
+
+
+class Batches(keras.utils.PyDataset):
+    """Three batches, of which none can be read after a number of reads."""
+
+    num_reads = 0
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        self.num_reads += 1
+        if self.num_reads > self.most_reads:
+            raise OSError("the disk is gone")
+        return GOOD
+
+
+@pytest.mark.parametrize("most_reads", range(4, 10))
+def test_the_model_is_whole_wherever_a_read_fails(most_reads):
+    vae = make_vae()
+    batches = Batches()
+    batches.most_reads = most_reads
+    with pytest.raises(OSError, match="the disk is gone"):
+        vae.fit(batches, validation_data=GOOD, epochs=4, verbose=0)
+    assert all(np.isfinite(w).all() for w in vae.get_weights())
+    vae.fit(GOOD, verbose=0)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() == "torch", reason="takes one step at a time"
+)
+@pytest.mark.parametrize("num_good", [2, 3, 4])
+def test_the_model_is_whole_after_an_error_between_the_steps_of_one_call(num_good):
+    vae = make_vae()
+    vae.compile(keras.optimizers.Adam(1e-2), steps_per_execution=2)
+    for verb in (vae.fit, vae.evaluate):
+        batches = [*[GOOD] * num_good, with_nan(GOOD.copy())]
+        with pytest.raises(NotFiniteError):
+            verb(iter(batches), verbose=0)
+        assert all(np.isfinite(w).all() for w in vae.get_weights())
+
+
+def test_the_model_is_whole_after_an_interrupt():
+    vae = make_vae()
+    vae.fit(GOOD, verbose=0)
+    instants = np.random.default_rng(0).uniform(0, 0.1, 12)
+    for seconds in instants:
+        timer = threading.Timer(seconds, _thread.interrupt_main)
+        with pytest.raises(KeyboardInterrupt):
+            timer.start()
+            vae.fit(GOOD, epochs=1_000_000, verbose=0)
+        assert all(np.isfinite(w).all() for w in vae.get_weights())
+        timer.join()
 
 
 class FullDisk(keras.callbacks.Callback):
