@@ -1,9 +1,10 @@
 """SavedModels for TF Serving, from every backend.
 
-On TensorFlow the model is traced in process. From JAX and PyTorch it goes through a
-TensorFlow process as config and weights. Either way the SavedModel is built in a
-hidden folder beside the target, compared with the live model, flushed to disk and
-renamed, so that a server that polls the parent sees a whole version or none.
+On TensorFlow the model is traced in process. From JAX and PyTorch, and from a strategy
+of TensorFlow, whose variables are of many devices, it goes through a TensorFlow process
+as config and weights. Either way the SavedModel is built in a hidden folder beside the
+target, compared with the live model, flushed to disk and renamed, so that a server that
+polls the parent sees a whole version or none.
 """
 
 import importlib.util
@@ -42,8 +43,8 @@ def export_saved_model(model, path, overwrite=False):
     empty batch, NaN or a number out of range is refused with InvalidArgumentError.
 
     Args:
-        model: `GenerativeModel`. From JAX and PyTorch its classes are registered in
-            modules that a TensorFlow process can import.
+        model: `GenerativeModel`. From JAX, PyTorch and several devices its classes
+            are registered in modules that a TensorFlow process can import.
         path: The version folder itself, such as "serving/dcgan/1"; TF Serving takes
             names that are integers.
         overwrite: Replace an existing SavedModel. The new one is swapped in by two
@@ -81,7 +82,8 @@ def export_saved_model(model, path, overwrite=False):
         return Path(path)
     target = Path(os.path.abspath(path))
     _check_target(target, overwrite)
-    in_process = keras.backend.backend() == "tensorflow"
+    is_tensorflow = keras.backend.backend() == "tensorflow"
+    in_process = is_tensorflow and distribution.num_devices() == 1
     classes = [] if in_process else _user_classes(model)
     with staging_folder(target.parent) as staging:
         if in_process:
@@ -251,8 +253,10 @@ def _run_tensorflow(model, staging, classes):
         "PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path),
         "PYTHONSAFEPATH": "1",
     }
-    # Flags for JAX's XLA can be unknown to TensorFlow's, which then aborts.
-    environment.pop("XLA_FLAGS", None)
+    # Flags for JAX's XLA can be unknown to TensorFlow's, which then aborts. And it is
+    # no worker of a cluster.
+    for name in ("XLA_FLAGS", "TF_CONFIG"):
+        environment.pop(name, None)
     command = [sys.executable, "-m", "kerasgen.export_process", str(staging)]
     with open(staging / "stderr.txt", "wb") as stderr:
         # stdin stays open: the process ends when it closes, with this one.
