@@ -222,9 +222,12 @@ def resume(results, folder):
 
 
 def unequal(results, folder):
-    """Weights that each process has drawn for itself."""
+    """A model that each process has built for itself, before `data_parallel`."""
+    mesh = keras.distribution.distribution()
+    keras.distribution.set_distribution(None)
     keras.utils.set_random_seed(backend.distribution.process_index())
     model = kerasgen.models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    keras.distribution.set_distribution(mesh)
     model.compile("sgd")
     try:
         model.fit(np.ones((8, 4), "float32"), batch_size=8, verbose=0)
