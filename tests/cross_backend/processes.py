@@ -48,6 +48,10 @@ def finish(processes):
         except BaseException:
             for other in processes:
                 other.kill()
+                other.wait()
+                # Else the test after this one fails, too.
+                if other.stdout is not None:
+                    other.stdout.close()
             raise
     return outputs
 
