@@ -85,9 +85,9 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
     are the first step of each validation, which may follow callbacks, and what may be
     compiled: the first two steps of `fit`, the last one of its first epoch, and its
     first validation; on PyTorch none of these, unless the model has jit_compile=True.
-    So raise `timeout` where a later step may take longer, on a slow
-    disk or with batches of ever new sizes, or where the first process computes or
-    writes for longer while the others wait.
+    So raise `timeout` where a later step may take longer, on a slow disk or with
+    batches of ever new sizes, or where the first process computes or writes for longer
+    while the others wait.
 
     Args:
         num_devices: Devices of this host, at least 1; None for all. On a CPU, JAX and

@@ -14,10 +14,6 @@ EXIT_CODE = 75
 POLLS = 20
 
 
-def _never():
-    return False
-
-
 class Watch:
     """Exits with code 75 where something takes too long that should have ended.
 
@@ -39,7 +35,7 @@ class Watch:
         # (when, what): one value, for the thread reads it at any instant.
         self._begun = None
         self._stopped = None
-        self._others_may_end = _never
+        self._others_may_end = lambda: False
 
     def begin(self, what):
         """Bounds what begins now, in place of what began before.

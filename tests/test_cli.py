@@ -109,9 +109,8 @@ def test_devices_share_the_batches_of_a_recipe(tmp_path):
         assert len([*csv.DictReader(file)]) == card["parameters"]["epochs"]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("devices", [1, 2])
-def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
+def start_recipe(tmp_path, devices):
+    """A run of 15 epochs that has saved once, and a check that it goes on."""
     command = ("train", "vae_digits", "--quick", "--epochs", "15", "--out", "run")
     command += ("--devices", str(devices))
     options = {"cwd": tmp_path, "PYTHONPATH": str(ROOT)}
@@ -119,13 +118,24 @@ def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
     while not any(tmp_path.glob("run/checkpoints/step-*")):
         assert process.poll() is None
         time.sleep(0.01)
+
+    def goes_on():
+        result = run_process(*command, **options)
+        assert result.returncode == 0, result.stderr[-2000:]
+        with open(tmp_path / "run" / "metrics.csv", newline="") as file:
+            assert [int(row["epoch"]) for row in csv.DictReader(file)] == [*range(15)]
+
+    return process, goes_on
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
+    process, goes_on = start_recipe(tmp_path, devices)
     process.terminate()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143, err[-2000:]
-    result = run_process(*command, **options)
-    assert result.returncode == 0, result.stderr[-2000:]
-    with open(tmp_path / "run" / "metrics.csv", newline="") as file:
-        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [*range(15)]
+    goes_on()
 
 
 @pytest.mark.slow
@@ -133,23 +143,14 @@ def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
 def test_killing_the_command_or_the_launcher_ends_all(tmp_path, victim):
     if victim == "launcher" and BACKEND != "torch":
         pytest.skip("only PyTorch has one")
-    command = ("train", "vae_digits", "--quick", "--epochs", "15", "--out", "run")
-    command += ("--devices", "2")
-    options = {"cwd": tmp_path, "PYTHONPATH": str(ROOT)}
-    process = start_process(*command, **options)
-    while not any(tmp_path.glob("run/checkpoints/step-*")):
-        assert process.poll() is None
-        time.sleep(0.01)
+    process, goes_on = start_recipe(tmp_path, 2)
     others = psutil.Process(process.pid).children(recursive=True)
     assert len(others) == (3 if BACKEND == "torch" else 0)
     (others[0] if victim == "launcher" else process).kill()
     process.communicate(timeout=60)
     assert not psutil.wait_procs(others, timeout=60)[1]
     assert process.returncode not in (0, 143)
-    result = run_process(*command, **options)
-    assert result.returncode == 0, result.stderr[-2000:]
-    with open(tmp_path / "run" / "metrics.csv", newline="") as file:
-        assert [int(row["epoch"]) for row in csv.DictReader(file)] == [*range(15)]
+    goes_on()
 
 
 def test_a_number_of_devices_is_positive(run):

@@ -23,6 +23,18 @@ from kerasgen.backend import jax_distribution as distribution
 FAULT = "__fault__"
 
 
+def _giving_back(verb):
+    """Keras's method of this name, after which variables have their arrays again."""
+
+    def method(self, *arguments, **options):
+        try:
+            return getattr(super(TrainStep, self), verb)(*arguments, **options)
+        finally:
+            self.jax_state_sync()
+
+    return method
+
+
 class TrainStep:
     """Runs `train_batch` and `test_batch` under Keras's JAX trainer."""
 
@@ -83,24 +95,9 @@ class TrainStep:
             self.test_function = self._undivided(self.test_function)
 
     # As Keras's `fit` does at its end, whatever it is.
-
-    def evaluate(self, *arguments, **options):
-        try:
-            return super().evaluate(*arguments, **options)
-        finally:
-            self.jax_state_sync()
-
-    def train_on_batch(self, *arguments, **options):
-        try:
-            return super().train_on_batch(*arguments, **options)
-        finally:
-            self.jax_state_sync()
-
-    def test_on_batch(self, *arguments, **options):
-        try:
-            return super().test_on_batch(*arguments, **options)
-        finally:
-            self.jax_state_sync()
+    evaluate, train_on_batch, test_on_batch = map(
+        _giving_back, ("evaluate", "train_on_batch", "test_on_batch")
+    )
 
     def _get_jax_state(self, purge_model_variables=False, **groups):
         state = super()._get_jax_state(**groups)
