@@ -229,9 +229,9 @@ def _is_importable(module):
 
 def _raise_unseen(description):
     raise ValueError(
-        f"To export from {keras.backend.backend()}, expected classes and functions "
-        "that a TensorFlow process can import: registered with Keras, at the top of a "
-        "module (a .py file on sys.path, not a notebook or the main script). "
+        "Expected classes and functions that the process of TensorFlow which exports "
+        "them can import: registered with Keras, at the top of a module (a .py file on "
+        "sys.path, not a notebook or the main script). "
         f"Received: {description}"
     )
 

@@ -1,7 +1,7 @@
 """The part of an export that runs where Keras's backend is TensorFlow.
 
-In process on the TensorFlow backend; from JAX and PyTorch as
-`python -m kerasgen.export_process FOLDER`, where FOLDER holds
+In process on the TensorFlow backend with one device; from JAX, PyTorch and several
+devices as `python -m kerasgen.export_process FOLDER`, where FOLDER holds
 
 - `request.json`: the classes that the model needs, with the modules they are in, and
   whether the live model computes in float32,

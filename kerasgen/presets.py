@@ -13,7 +13,7 @@ from pathlib import Path
 
 import keras
 
-from kerasgen import distribution
+from kerasgen import backend, distribution
 from kerasgen.files import (
     check_folder_path,
     check_json,
@@ -262,6 +262,7 @@ def save_to_preset(model, path, **card):
     card_data = _to_json(card)
     if not distribution.is_first_process():
         return folder
+    backend.sync(model)
     model_config = keras.saving.serialize_keras_object(model)
     for key in ("compile_config", "build_config"):
         model_config.pop(key, None)

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -135,6 +136,20 @@ def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
     process.terminate()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 143, err[-2000:]
+    goes_on()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [1, 2])
+def test_a_recipe_that_is_interrupted_goes_on(tmp_path, devices):
+    process, goes_on = start_recipe(tmp_path, devices)
+    others = psutil.Process(process.pid).children(recursive=True)
+    # As a terminal does.
+    for each in (process, *others):
+        each.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err[-2000:]
+    assert not psutil.wait_procs(others, timeout=60)[1]
     goes_on()
 
 

@@ -220,7 +220,12 @@ def compiled(fn, model):
         with keras.StatelessScope(state_mapping=list(mapping)):
             return fn(*args)
 
-    return lambda *args: pure([v.value for v in model.variables], *args)
+    def function(*args):
+        # A callback may call it in the middle of `fit`.
+        sync(model)
+        return pure([v.value for v in model.variables], *args)
+
+    return function
 
 
 def are_known_finite(tensors):

@@ -7,10 +7,12 @@ notices. So logs are left out where no callback reads them, and what is read of 
 record is what the step before the last one left there.
 
 Keras takes the arrays of variables away while it trains or evaluates, and JAX deletes
-them as a step begins. Here they come back where a step raises or is interrupted, too.
+them as a step begins. Here they come back where a step raises or is interrupted, and
+where a callback that has the model by another name than `self.model` asks for them.
 """
 
 import contextlib
+import functools
 import itertools
 import signal
 import threading
@@ -19,14 +21,17 @@ import keras
 import numpy as np
 
 from kerasgen.backend import jax_distribution as distribution
+from kerasgen.backend.logs import ReadsEpochs, read
 
 FAULT = "__fault__"
 
 
-def _giving_back(verb):
-    """Keras's method of this name, after which variables have their arrays again."""
+def _with_variables(verb):
+    """Keras's method of this name; variables have their arrays before and after."""
 
+    @functools.wraps(getattr(keras.Model, verb))
     def method(self, *arguments, **options):
+        self.jax_state_sync()
         try:
             return getattr(super(TrainStep, self), verb)(*arguments, **options)
         finally:
@@ -35,7 +40,7 @@ def _giving_back(verb):
     return method
 
 
-class TrainStep:
+class TrainStep(ReadsEpochs):
     """Runs `train_batch` and `test_batch` under Keras's JAX trainer."""
 
     # Not methods: those of one model are equal, and JAX would take what it has traced
@@ -94,10 +99,14 @@ class TrainStep:
             super().make_test_function(force)
             self.test_function = self._undivided(self.test_function)
 
-    # As Keras's `fit` does at its end, whatever it is.
-    evaluate, train_on_batch, test_on_batch = map(
-        _giving_back, ("evaluate", "train_on_batch", "test_on_batch")
-    )
+    # Callbacks may call them in the middle of `fit`.
+    evaluate = _with_variables("evaluate")
+    train_on_batch = _with_variables("train_on_batch")
+    test_on_batch = _with_variables("test_on_batch")
+    get_weights = _with_variables("get_weights")
+    set_weights = _with_variables("set_weights")
+    save = _with_variables("save")
+    save_weights = _with_variables("save_weights")
 
     def _get_jax_state(self, purge_model_variables=False, **groups):
         state = super()._get_jax_state(**groups)
@@ -170,7 +179,7 @@ class _Outcome:
     def of_step(self, logs):
         self.fault_before, self.fault = self.fault, logs.pop(FAULT)
         self.logs = logs
-        return logs if self.has_readers else {}
+        return read(logs) if self.has_readers else {}
 
 
 def _outcome_of(model):

@@ -11,6 +11,7 @@ from kerasgen.backend.keras_layers import (  # noqa: F401
     convolve,
     elementwise,
 )
+from kerasgen.backend.logs import ReadsEpochs, reading
 from kerasgen.backend.tensorflow_layers import fuse  # noqa: F401
 from kerasgen.backend.tensorflow_optimizers import fuse_optimizer  # noqa: F401
 
@@ -98,7 +99,7 @@ def _after(data):
     return tf.control_dependencies([x for x in tf.nest.flatten(data) if x is not None])
 
 
-class TrainStep:
+class TrainStep(ReadsEpochs):
     """Runs `train_batch` and `test_batch` under Keras's TensorFlow trainer."""
 
     def train_step(self, data):
@@ -134,7 +135,7 @@ class TrainStep:
                 )
             return compiled[kind](batch)
 
-        return function
+        return reading(function)
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras reads a batch here to build a model; ours are built.

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from kerasgen.backend import torch_distribution as distribution
+from kerasgen.backend.logs import ReadsEpochs, reading
 from kerasgen.backend.torch_graph import call_network  # noqa: F401
 from kerasgen.backend.torch_host import are_on_host
 from kerasgen.backend.torch_layers import convolve, fuse  # noqa: F401
@@ -88,7 +89,7 @@ def minimize(objective, optimizer, variables, state, gate):
     return aux, accepted
 
 
-class TrainStep:
+class TrainStep(ReadsEpochs):
     """Runs `train_batch` and `test_batch` under Keras's PyTorch trainer."""
 
     def train_step(self, data):
@@ -101,6 +102,11 @@ class TrainStep:
     def test_step(self, data):
         with torch.no_grad(), distribution.step_scope():
             return self.test_batch(data)
+
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            self.train_function = reading(self.train_function)
 
 
 def total(tensors):

@@ -55,7 +55,8 @@ class ReadAhead:
         self._stopped.set()
         # A thread that waits to put an item must find room.
         self._drop_all()
-        if self._thread is not None:
+        # An interrupt may have come while it was started, when nobody can join it.
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
         self._iterator = None
         # Another thread may wait for an item that was just dropped.
@@ -70,6 +71,8 @@ class ReadAhead:
                 self._ready.get_nowait()
 
     def _work(self):
+        if self._stopped.is_set():
+            return
         iterator, self._iterator = self._iterator, None
         try:
             for item in iterator:

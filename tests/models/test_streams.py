@@ -1,9 +1,6 @@
 """Sources of unknown length: bad batches in their midst, and their end."""
 
-import _thread
 import errno
-import signal
-import threading
 import time
 import warnings
 
@@ -160,50 +157,6 @@ def test_the_model_is_whole_after_an_error_between_the_steps_of_one_call(num_goo
         with pytest.raises(NotFiniteError):
             verb(iter(batches), verbose=0)
         assert all(np.isfinite(w).all() for w in vae.get_weights())
-
-
-class Interrupted(kerasgen.models.VAE):
-    """Ctrl-C comes while its first step is traced, or computed."""
-
-    def training_step(self, batch, noise):
-        signal.raise_signal(signal.SIGINT)
-        super().training_step(batch, noise)
-
-
-def test_the_model_is_whole_after_an_interrupt_in_a_step():
-    vae = make_vae()
-    vae = Interrupted(vae.encoder, vae.decoder, seed=1)
-    vae.compile(keras.optimizers.Adam(1e-2))
-    with pytest.raises(KeyboardInterrupt):
-        vae.fit(GOOD, verbose=0)
-    assert all(np.isfinite(w).all() for w in vae.get_weights())
-    # JAX, whose step takes the arrays with it, finishes it before.
-    is_done = keras.backend.backend() == "jax"
-    assert int(keras.ops.convert_to_numpy(vae.training_steps)) == is_done
-
-
-@pytest.mark.slow
-def test_the_model_is_whole_after_an_interrupt_at_any_instant():
-    vae = make_vae()
-    vae.fit(GOOD, verbose=0)
-    for seconds in np.random.default_rng(0).uniform(0, 0.1, 30):
-        is_over = threading.Event()
-        arguments = float(seconds), is_over
-        thread = threading.Thread(target=interrupt, args=arguments)
-        with pytest.raises(KeyboardInterrupt):
-            thread.start()
-            vae.fit(GOOD, epochs=1_000_000, verbose=0)
-        is_over.set()
-        thread.join()
-        assert all(np.isfinite(w).all() for w in vae.get_weights())
-
-
-def interrupt(seconds, is_over):
-    """Again after a while: Python drops an interrupt that falls into a destructor."""
-    time.sleep(seconds)
-    _thread.interrupt_main()
-    while not is_over.wait(10):
-        _thread.interrupt_main()
 
 
 class FullDisk(keras.callbacks.Callback):
