@@ -34,6 +34,9 @@ BENCHMARKS = ROOT / "training" / "benchmarks"
 RESULTS = BENCHMARKS / "results"
 BACKENDS = {"jax": "JAX", "tensorflow": "TensorFlow", "torch": "PyTorch"}
 MOST_GROWTH_MB = 10
+# Sources of input_pipeline: files that are decoded as they come, and the others.
+DECODED = {"folder, stream", "TFDS, stream"}
+READY = {"array", "memmap", "h5py", "PyDataset", "tf.data", "DataLoader"}
 
 
 def test_every_benchmark_has_its_table():
@@ -179,7 +182,7 @@ def test_memory_is_flat_while_training_reads():
     done = runs_of("input_pipeline")
     assert set(done) == set(BACKENDS)
     for results in done.values():
-        watched = {*input_pipeline.WATCHED, input_pipeline.LARGE}
+        watched = {*DECODED, *READY, input_pipeline.LARGE}
         assert set(results["memory"]) == watched
         for name, run in results["memory"].items():
             if name == input_pipeline.LARGE:
@@ -193,15 +196,13 @@ def test_memory_is_flat_while_training_reads():
 
 def test_input_keeps_up_with_the_step():
     done = runs_of("input_pipeline")
-    decoded = {"folder, stream", "TFDS, stream"}
-    ready = {"array", "memmap", "h5py", "PyDataset", "tf.data", "DataLoader"}
     shares = {True: [], False: []}
     for results in done.values():
         bare, *rows = results["throughput"]
         assert bare["source"] == input_pipeline.BARE
-        assert {row["source"] for row in rows} == decoded | ready
+        assert {row["source"] for row in rows} == DECODED | READY
         for row in rows:
-            shares[row["source"] in decoded].append(row["of_bare_step"])
+            shares[row["source"] in DECODED].append(row["of_bare_step"])
     assert min(shares[False]) >= 0.9
     assert (
         "reach {:.2f} to {:.2f} of it, images that are decoded as they come {:.2f} to "

@@ -71,6 +71,6 @@ def test_a_run_makes_both_tables(sources, tiny, monkeypatch, tmp_path):
 
 
 @pytest.mark.eager
-def test_growth_is_from_the_second_tenth_to_the_last():
-    samples = [500.0] * 10 + [100.0] * 80 + [103.0] * 10
+def test_growth_is_from_the_third_tenth_to_the_last():
+    samples = [500.0] * 20 + [100.0] * 70 + [103.0] * 10
     assert input_memory.growth(samples) == 3.0

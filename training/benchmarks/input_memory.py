@@ -86,7 +86,7 @@ def measure_large(model, num_steps, path):
 
 
 def growth(samples):
-    """MB from the second tenth of the samples to the last."""
+    """MB from the third tenth of the samples to the last."""
     tenth = max(1, len(samples) // 10)
     last = statistics.median(samples[-tenth:])
-    return last - statistics.median(samples[tenth : 2 * tenth])
+    return last - statistics.median(samples[2 * tenth : 3 * tenth])
