@@ -85,6 +85,8 @@ class GenerativeModel(TrainingVerbs):
 
     def compiled_function(self, name, fn, *static):
         """`fn(*tensors, *static)` compiled once for each value of `static`."""
+        # A callback may call it in the middle of `fit`.
+        backend.sync(self)
         key = (name, *static)
         if key not in self._compiled_functions:
             self._compiled_functions[key] = backend.compiled(
