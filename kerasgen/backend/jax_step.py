@@ -19,6 +19,7 @@ import threading
 
 import keras
 import numpy as np
+from jax import numpy as jnp
 
 from kerasgen.backend import jax_distribution as distribution
 from kerasgen.backend.logs import ReadsEpochs, read
@@ -97,19 +98,20 @@ class TrainStep(ReadsEpochs):
     def make_test_function(self, force=False):
         if self.test_function is None or force:
             super().make_test_function(force)
-            self.test_function = self._undivided(self.test_function)
+            self.test_function = self._read(self._undivided(self.test_function))
 
     # Callbacks may call them in the middle of `fit`.
     evaluate = _with_variables("evaluate")
     train_on_batch = _with_variables("train_on_batch")
     test_on_batch = _with_variables("test_on_batch")
+    predict_on_batch = _with_variables("predict_on_batch")
     get_weights = _with_variables("get_weights")
     set_weights = _with_variables("set_weights")
     save = _with_variables("save")
     save_weights = _with_variables("save_weights")
 
     def _get_jax_state(self, purge_model_variables=False, **groups):
-        state = super()._get_jax_state(**groups)
+        state = _apart(super()._get_jax_state(**groups))
         # From which variables come back if the first step raises.
         self._jax_state = _named(state)
         if purge_model_variables:
@@ -130,6 +132,13 @@ class TrainStep(ReadsEpochs):
 
         return run
 
+    def _read(self, function):
+        def test(state, iterator):
+            logs, state = function(state, iterator)
+            return read(logs), state
+
+        return test
+
     def _recorded(self, function):
         def train(state, iterator):
             logs, state = function(state, iterator)
@@ -148,6 +157,22 @@ def _named(state):
     names = ["trainable_variables", "non_trainable_variables", *optimizer]
     # Prediction has no metrics.
     return dict(zip([*names, "metrics_variables"], state, strict=False))
+
+
+def _apart(state):
+    """A state in which no array comes twice: a step takes each once.
+
+    After training, Keras lets a variable and its moving average share one.
+    """
+    seen = set()
+
+    def own(array):
+        if id(array) in seen:
+            return jnp.copy(array)
+        seen.add(id(array))
+        return array
+
+    return tuple([own(array) for array in group] for group in state)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,11 @@ import keras
 
 
 def read(logs):
-    """A dict of NumPy arrays, of one of tensors."""
-    return {name: keras.ops.convert_to_numpy(value) for name, value in logs.items()}
+    """A dict whose tensors are NumPy arrays."""
+    return {
+        name: keras.ops.convert_to_numpy(value) if keras.ops.is_tensor(value) else value
+        for name, value in logs.items()
+    }
 
 
 def reading(function):
@@ -25,7 +28,7 @@ def reading(function):
 
 
 class ReadsEpochs:
-    """Keras's model, whose logs of an epoch and of an evaluation are read."""
+    """For a `keras.Model`: logs of epochs and evaluations are read here, too."""
 
     def _get_metrics_result_or_logs(self, logs):
         return read(super()._get_metrics_result_or_logs(logs))

@@ -108,6 +108,11 @@ class TrainStep(ReadsEpochs):
             super().make_train_function(force)
             self.train_function = reading(self.train_function)
 
+    def make_test_function(self, force=False):
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            self.test_function = reading(self.test_function)
+
 
 def total(tensors):
     """Sum of all values: finite where, overflow aside, each of them is.

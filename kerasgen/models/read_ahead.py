@@ -71,9 +71,9 @@ class ReadAhead:
                 self._ready.get_nowait()
 
     def _work(self):
-        if self._stopped.is_set():
-            return
         iterator, self._iterator = self._iterator, None
+        if iterator is None or self._stopped.is_set():
+            return
         try:
             for item in iterator:
                 self._ready.put((item, None))

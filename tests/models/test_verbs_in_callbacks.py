@@ -17,6 +17,7 @@ READERS = (
     lambda vae, folder: vae.evaluate(DATA, verbose=0),
     lambda vae, folder: vae.test_on_batch(DATA[:8]),
     lambda vae, folder: vae.predict(DATA, verbose=0),
+    lambda vae, folder: vae.predict_on_batch(DATA[:8]),
     lambda vae, folder: vae.generate(2, seed=0),
     lambda vae, folder: vae.get_weights(),
     lambda vae, folder: vae.save(folder / "vae.keras"),
@@ -92,11 +93,37 @@ def test_weights_that_are_set_are_trained_on():
     assert_equal_weights(vae.get_weights(), first)
 
 
-def test_a_step_on_a_batch_counts():
+@pytest.mark.parametrize("hook", HOOKS)
+def test_a_step_on_a_batch_counts(hook):
     vae = make_vae()
+    losses = []
+
+    def call(batch, logs):
+        losses.append(vae.train_on_batch(DATA[:8], return_dict=True)["loss"])
+
+    vae.fit(DATA, callbacks=[keras.callbacks.LambdaCallback(**{hook: call})], **OPTIONS)
+    assert len(losses) == 8 and np.isfinite(losses).all()
+    assert int(keras.ops.convert_to_numpy(vae.training_steps)) == 16
+    assert all(np.isfinite(w).all() for w in vae.get_weights())
+
+
+def test_a_step_on_a_batch_leaves_what_may_be_skipped():
+    vae = make_vae()
+    bad = DATA.copy()
+    bad[-1] = np.nan
     callback = keras.callbacks.LambdaCallback(
-        on_train_batch_end=lambda batch, logs: vae.train_on_batch(DATA[:8])
+        on_train_batch_begin=lambda batch, logs: vae.train_on_batch(DATA[:8])
     )
-    vae.fit(DATA, batch_size=8, callbacks=[callback], verbose=0)
-    assert int(keras.ops.convert_to_numpy(vae.training_steps)) == 8
+    history = vae.fit(
+        bad, batch_size=8, max_skipped_steps=1, callbacks=[callback], verbose=0
+    )
+    assert history.history["skipped_steps"] == [1]
+
+
+def test_a_model_with_averaged_weights_trains_on():
+    vae = make_vae()
+    vae.compile(keras.optimizers.Adam(1e-2, use_ema=True))
+    for _ in range(2):
+        vae.fit(DATA, batch_size=8, verbose=0)
+    vae.train_on_batch(DATA[:8])
     assert all(np.isfinite(w).all() for w in vae.get_weights())
