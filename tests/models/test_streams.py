@@ -10,16 +10,9 @@ import pytest
 
 import kerasgen
 from kerasgen.models.inputs import NotFiniteError
+from tests.models.tiny_vae import SHAPE, make_vae
 
-SHAPE = (8, 8, 1)
 GOOD = np.random.RandomState(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
-
-
-def make_vae():
-    keras.utils.set_random_seed(0)
-    vae = kerasgen.models.dense_vae(SHAPE, latent_dim=2, hidden=(8,), seed=1)
-    vae.compile(keras.optimizers.Adam(1e-2))
-    return vae
 
 
 def with_nan(x):

@@ -7,9 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-import kerasgen
+from tests.models.tiny_vae import SHAPE, make_vae
 
-SHAPE = (8, 8, 1)
 DATA = np.random.RandomState(0).uniform(-1, 1, (32, *SHAPE)).astype("float32")
 OPTIONS = {"batch_size": 8, "epochs": 2, "verbose": 0, "validation_data": DATA}
 HOOKS = ("on_train_batch_begin", "on_train_batch_end", "on_test_batch_end")
@@ -24,13 +23,6 @@ READERS = (
     lambda vae, folder: vae.save_weights(folder / "vae.weights.h5"),
     lambda vae, folder: vae.save_to_preset(folder / "preset"),
 )
-
-
-def make_vae():
-    keras.utils.set_random_seed(0)
-    vae = kerasgen.models.dense_vae(SHAPE, latent_dim=2, hidden=(8,), seed=1)
-    vae.compile(keras.optimizers.Adam(1e-2))
-    return vae
 
 
 @pytest.fixture(scope="module")
