@@ -118,6 +118,8 @@ class TrainStep(ReadsEpochs):
         compiled = {}
 
         def function(iterator):
+            if isinstance(iterator, tf.distribute.DistributedIterator):
+                return self._one_by_one(of_datasets, iterator)
             if not isinstance(iterator, _HostSteps):
                 return of_datasets(iterator)
             if self.steps_per_execution > 1:
@@ -136,6 +138,20 @@ class TrainStep(ReadsEpochs):
             return compiled[kind](batch)
 
         return reading(function)
+
+    def _one_by_one(self, function, iterator):
+        """The steps of an execution, whose loop fails under a strategy in Keras."""
+        count, self.steps_per_execution = self.steps_per_execution, 1
+        logs = None
+        try:
+            for _ in range(count):
+                logs = function(iterator)
+        except tf.errors.OutOfRangeError:
+            if logs is None:
+                raise
+        finally:
+            self.steps_per_execution = count
+        return logs
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         # Under a strategy Keras reads a batch here to build a model; ours are built.

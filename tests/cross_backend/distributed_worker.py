@@ -86,6 +86,20 @@ def rest(results, folder):
         _put(results, f"rest/{name}/state", state_of(model))
 
 
+def executions(results, folder):
+    """Three steps an execution, of which the second has two, and small ones last."""
+    model = _compiled("dense_vae")
+    momenta = {p: keras.optimizers.SGD(0.01, momentum=0.9) for p in model.players}
+    model.compile_players(momenta, steps_per_execution=3)
+    x = material.images(37)
+    options = {"batch_size": 8, "verbose": 0}
+    history = model.fit(x, shuffle=False, epochs=EPOCHS, **options)
+    _put(results, "executions/logs", history.history)
+    terms = model.evaluate(x, return_dict=True, **options)
+    _put(results, "executions/val_logs", terms)
+    _put(results, "executions/state", state_of(model))
+
+
 def drop_rest(results, folder):
     """The last step is left out, where two devices would not have equal parts."""
     distribution.data_parallel(None, drop_rest=True)
@@ -288,7 +302,7 @@ ACTIONS = {
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
         *(interrupt, resume, unequal, load, write, score, predict, bad_stream),
-        *(export, apart),
+        *(export, apart, executions),
     )
 }
 

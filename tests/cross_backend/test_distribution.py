@@ -28,6 +28,7 @@ CASES = {
 }[BACKEND]
 # Elsewhere the measures are compiled operation by operation.
 SCORE = ("score",) if BACKEND == "torch" else ()
+EXECUTIONS = () if BACKEND == "torch" else ("executions",)
 SLOW_CASES = ("comparing_gan", "dcgan", "wgan_gp", "sngan", "gated_pixel_cnn")
 SLOW_CASES += ("options_gan", "mode_ensemble", "vq_vae")
 
@@ -83,11 +84,11 @@ def runs(tmp_path_factory):
         (*CASES, "rest", "without_rest", "skip", "scale", "one_batch", "interrupt"),
         folder,
     )
-    one |= distributed_worker.act(SCORE, folder / "one")
+    one |= distributed_worker.act((*SCORE, *EXECUTIONS), folder / "one")
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
     names = (*CASES, *ACTIONS, *ALONE, *SCORE, "load", "interrupt", "resume", "write")
-    names += ("apart",)
+    names += ("apart", *EXECUTIONS)
     return folder, one, run_devices(2, folder / "two", folder, names)
 
 
@@ -104,7 +105,8 @@ def part(results, prefix):
 
 
 @pytest.mark.parametrize(
-    "name", (*CASES, *SCORE, "rest", "drop_rest", "skip", "scale", "one_batch")
+    "name",
+    (*CASES, *SCORE, *EXECUTIONS, "rest", "drop_rest", "skip", "scale", "one_batch"),
 )
 def test_two_devices_train_as_one(runs, name):
     _, one, processes = runs
@@ -269,6 +271,7 @@ def test_hosts_with_unequal_weights_are_refused(tmp_path):
 @pytest.mark.slow
 def test_two_hosts_train_as_one_device(tmp_path):
     names = ("dense_vae", "dcgan", "wgan_gp", "gated_pixel_cnn", "interrupt")
+    names += EXECUTIONS
     one = distributed_worker.act(names, tmp_path / "one")
     more = ("rest", *ALONE, "refuse", "spoil", "write", "export", "apart")
     one |= distributed_worker.act(more[:1], tmp_path)
