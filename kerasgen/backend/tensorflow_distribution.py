@@ -95,6 +95,11 @@ def num_processes():
     return 1 if _Started.strategy is None else num_workers(_Started.strategy)
 
 
+def num_own_devices():
+    """Devices of this process."""
+    return num_devices() // num_processes()
+
+
 def process_index():
     """Number of this process."""
     if num_processes() == 1:
@@ -103,6 +108,21 @@ def process_index():
     # A chief comes before the workers.
     has_chief = "chief" in resolver.cluster_spec().as_dict()
     return resolver.task_id + (has_chief and resolver.task_type != "chief")
+
+
+def per_replica(values):
+    """What each replica of this process sees of its own.
+
+    Args:
+        values: Sequence of structures of tensors, one for each.
+
+    Returns:
+        The structure, of values that `Strategy.run` hands out.
+    """
+    first = process_index() * len(values)
+    return _Started.strategy.experimental_distribute_values_from_function(
+        lambda context: values[context.replica_id_in_sync_group - first]
+    )
 
 
 def replica_count():
@@ -211,6 +231,25 @@ def branch(accepted, accept, reject, accepted_values, rejected_values):
         )
 
 
+def check_optimizer(optimizer):
+    """Raises ValueError where Keras's optimizer would fail on several devices.
+
+    It branches on the step, and no branch of a replica may update mirrored variables.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`.
+    """
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
+        value = getattr(inner, name)
+        if value is not None and num_devices() > 1:
+            raise ValueError(
+                f"Expected an optimizer without {name} on several devices, where Keras "
+                f"has it on JAX and PyTorch alone. Received: {name}={value} on "
+                f"{num_devices()} devices"
+            )
+
+
 def keep_sums_off(optimizer):
     """Tells an optimizer that its gradients are summed over replicas already."""
     inner = getattr(optimizer, "inner_optimizer", optimizer)
@@ -232,9 +271,8 @@ def process_sum(value):
     strategy = _Started.strategy
     # The sum over all replicas may have more than 32 bits.
     local = tf.constant(value, tf.int64)
-    per_replica = strategy.run(lambda: local)
-    replicas = strategy.num_replicas_in_sync // num_processes()
-    return int(strategy.reduce("SUM", per_replica, axis=None)) // replicas
+    total = strategy.reduce("SUM", strategy.run(lambda: local), axis=None)
+    return int(total) // num_own_devices()
 
 
 def others_are_there():
@@ -272,8 +310,7 @@ def shares(num_rows, unit):
         List of int32 arrays, one for each replica of this process: a step that cannot
         be split evenly goes to every one as it is.
     """
-    count = num_devices()
-    own = count // num_processes()
+    count, own = num_devices(), num_own_devices()
     rows = np.arange(num_rows, dtype=np.int32)
     if num_rows % (unit * count):
         return [rows] * own

@@ -203,6 +203,10 @@ def _leave_key():
     return f"{LEAVE}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
+def check_optimizer(optimizer):
+    """Nothing: any optimizer works on several devices."""
+
+
 def share_state(variables):
     """Gives every process the first one's values.
 

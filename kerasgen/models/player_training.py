@@ -132,7 +132,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
         Raises:
             ValueError: An optimizer's arguments are out of range, it is shared, or a
-                player has nothing to train.
+                player has nothing to train; on TensorFlow with several devices, one
+                that accumulates gradients or overwrites weights with their average.
         """
         players = {
             player: resolve_optimizer(
@@ -142,6 +143,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             )
             for player, optimizer in optimizers.items()
         }
+        for optimizer in players.values():
+            backend.distribution.check_optimizer(optimizer)
         check_positive_integer("steps_per_execution", steps_per_execution)
         player_optimizer = PlayerOptimizer(players)
         player_optimizer.build_players({p: self._variables_of(p) for p in players})

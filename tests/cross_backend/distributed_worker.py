@@ -139,6 +139,24 @@ def refuse(results, folder):
     results["refuse/compiled"] = np.asarray(functions != (None, None))
 
 
+def options(results, folder):
+    """An optimizer that accumulates gradients, and one that overwrites weights."""
+    chosen = {
+        "gradient_accumulation_steps": {"gradient_accumulation_steps": 2},
+        "ema_overwrite_frequency": {"use_ema": True, "ema_overwrite_frequency": 2},
+    }
+    for name, arguments in chosen.items():
+        model = cases.CASES["dense_vae"]()
+        material.set_weights(model)
+        try:
+            model.compile(keras.optimizers.SGD(0.01, **arguments))
+        except ValueError as error:
+            results[f"refuse_options/{name}"] = np.asarray(str(error))
+            continue
+        model.fit(material.images(32), batch_size=8, shuffle=False, verbose=0)
+        _put(results, f"options/{name}", state_of(model))
+
+
 def predict(results, folder):
     """Rows that two devices cannot share, and then those of the first process alone."""
     model = _compiled("dense_vae")
@@ -302,7 +320,7 @@ ACTIONS = {
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
         *(interrupt, resume, unequal, load, write, score, predict, bad_stream),
-        *(export, apart, executions),
+        *(export, apart, executions, options),
     )
 }
 

@@ -84,11 +84,12 @@ def runs(tmp_path_factory):
         (*CASES, "rest", "without_rest", "skip", "scale", "one_batch", "interrupt"),
         folder,
     )
-    one |= distributed_worker.act((*SCORE, *EXECUTIONS), folder / "one")
+    more = (*SCORE, *EXECUTIONS, "options")
+    one |= distributed_worker.act(more, folder / "one")
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
     names = (*CASES, *ACTIONS, *ALONE, *SCORE, "load", "interrupt", "resume", "write")
-    names += ("apart", *EXECUTIONS)
+    names += ("apart", *EXECUTIONS, "options")
     return folder, one, run_devices(2, folder / "two", folder, names)
 
 
@@ -113,6 +114,20 @@ def test_two_devices_train_as_one(runs, name):
     for process in processes:
         assert process["devices"] == 2
         compare(part(one, name), part(process, name))
+
+
+def test_options_of_optimizers_work_or_are_refused(runs):
+    _, one, processes = runs
+    for process in processes:
+        messages = part(process, "refuse_options")
+        if BACKEND == "tensorflow":
+            assert len(messages) == 2
+        else:
+            compare(part(one, "options"), part(process, "options"))
+        for key, message in messages.items():
+            name = key.split("/")[1]
+            assert f"without {name} on several devices" in str(message)
+            assert f"{name}=2 on 2 devices" in str(message)
 
 
 def test_processes_hold_equal_weights(runs):
