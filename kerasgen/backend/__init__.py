@@ -24,7 +24,6 @@ imported here:
 - `to_stream`: the iterable that the backend's `fit` reads batches from
 - `total`: sum of all values of tensors
 - `traced_once`: a pure function that graphs hold as one operation
-- `wraps`: whether an error is what the backend made of another
 """
 
 import keras
@@ -64,7 +63,6 @@ to_stream = _backend.to_stream
 total = _backend.total
 traced_once = _backend.traced_once
 value_and_grad = _backend.value_and_grad
-wraps = _backend.wraps
 
 __all__ = [
     "TrainStep",
@@ -90,5 +88,4 @@ __all__ = [
     "total",
     "traced_once",
     "value_and_grad",
-    "wraps",
 ]

@@ -257,16 +257,6 @@ def sync(model):
     model.jax_state_sync()
 
 
-def wraps(error, cause):
-    """False: what a source of data raises comes as it is.
-
-    Args:
-        error: Exception that ended training or evaluation.
-        cause: Exception that a source of data has raised.
-    """
-    return False
-
-
 def to_stream(steps, signature):
     """The iterable that Keras's JAX trainer iterates over once an epoch.
 

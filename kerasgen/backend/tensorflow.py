@@ -131,8 +131,9 @@ class TrainStep(ReadsEpochs):
             if self.run_eagerly:
                 return lambda shares: on_devices(_as_tensors(shares))
             if signature not in compiled:
+                # A partial, as in `compiled` below.
                 compiled[signature] = tf.function(
-                    on_devices,
+                    functools.partial(on_devices),
                     input_signature=[signature],
                     jit_compile=self.jit_compile,
                     autograph=False,
@@ -257,17 +258,6 @@ def peek(model, variable):
 
 def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
-
-
-def wraps(error, cause):
-    """Whether tf.data has made an error of its own of what a source of data raised.
-
-    Args:
-        error: Exception that ended training or evaluation.
-        cause: Exception that a source of data has raised.
-    """
-    is_own = isinstance(error, tf.errors.OpError)
-    return is_own and f"{type(cause).__name__}: " in error.message
 
 
 def to_stream(steps, signature):

@@ -253,16 +253,6 @@ def sync(model):
     """Brings the model's variables up to date in the middle of `fit`."""
 
 
-def wraps(error, cause):
-    """False: what a source of data raises comes as it is.
-
-    Args:
-        error: Exception that ended training or evaluation.
-        cause: Exception that a source of data has raised.
-    """
-    return False
-
-
 class _Stream:
     """Batches without the work of a `DataLoader`, which Keras does not need."""
 

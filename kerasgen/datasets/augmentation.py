@@ -50,7 +50,7 @@ class Augmentation:
             )
         self.layer = layer
         self._is_layer = isinstance(layer, keras.layers.Layer)
-        # TensorFlow's prefetch thread of an abandoned epoch may still be reading.
+        # The thread of an abandoned epoch may still be reading.
         self._lock = threading.Lock()
 
     def __call__(self, x, seed, epoch, index):

@@ -1,6 +1,5 @@
 """Brings any source of data to `fit` as checked batches in a reproducible order."""
 
-import contextlib
 import itertools
 
 from keras.src.trainers.data_adapters.data_adapter import DataAdapter
@@ -63,8 +62,6 @@ class Feed(DataAdapter):
         self.epoch_length = None
         self._resumed = None
         self._read_ahead = None
-        # What reading the data raised, if it did; see `reading`.
-        self.error = None
         # Samples of the first step, on all processes together.
         self.samples_per_step = None
         self.unit = batches_per_step
@@ -164,13 +161,6 @@ class Feed(DataAdapter):
         return self._steps_from(0, 0) if rest is None else rest
 
     def _steps_from(self, start, skipped):
-        try:
-            yield from self._unguarded_steps_from(start, skipped)
-        except Exception as error:
-            self.error = error
-            raise
-
-    def _unguarded_steps_from(self, start, skipped):
         self.steps_served = self.steps_before = start
         self.epoch_length = None
         limit = self.steps_per_epoch
@@ -243,23 +233,3 @@ class Feed(DataAdapter):
             shares = self.shares_of(size, k)
             yield read_step(group, size, shares, offset if self.numbered else 0)
             offset += total
-
-
-@contextlib.contextmanager
-def reading(*feeds):
-    """Ends the reading of feeds, and raises what it raised where a backend wrapped it.
-
-    Args:
-        *feeds: `Feed`s that are read within.
-    """
-    try:
-        yield
-    except Exception as error:
-        for feed in feeds:
-            # Reading is ahead: another error may have come before this one was due.
-            if feed.error is not None and backend.wraps(error, feed.error):
-                raise feed.error from None
-        raise
-    finally:
-        for feed in feeds:
-            feed.close()

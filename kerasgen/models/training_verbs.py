@@ -10,7 +10,7 @@ from kerasgen.arguments import check_integer, check_positive_integer
 from kerasgen.models.bounded_waits import BoundedWaits
 from kerasgen.models.epoch_order import EpochOrder
 from kerasgen.models.fault_monitor import FaultMonitor
-from kerasgen.models.feed import Feed, reading
+from kerasgen.models.feed import Feed
 from kerasgen.models.player_training import PlayerTraining
 from kerasgen.models.training_data import (
     make_batch,
@@ -137,8 +137,9 @@ class TrainingVerbs(PlayerTraining):
         with contextlib.ExitStack() as self.after_fit:
             self.after_fit.callback(self._leave_fit)
             self.after_fit.enter_context(no_end_of_data_warning())
-            feeds = [feed] if validation_data is None else [feed, validation_data]
-            self.after_fit.enter_context(reading(*feeds))
+            self.after_fit.callback(feed.close)
+            if validation_data is not None:
+                self.after_fit.callback(validation_data.close)
             self.feed = feed
             # Where nothing may be skipped, the host has checked what it has read.
             is_float = feed.first_step.dtype != np.uint8
@@ -202,7 +203,7 @@ class TrainingVerbs(PlayerTraining):
             if sample_weight is not None:
                 raise ValueError("`sample_weight` is not supported. Received: an array")
             x = make_evaluation_feed(self, x, y, batch_size, steps, value_range)
-        with no_end_of_data_warning(), reading(x):
+        with no_end_of_data_warning(), contextlib.closing(x):
             return super().evaluate(
                 x,
                 verbose=verbose,
