@@ -91,7 +91,7 @@ def test_codes_come_to_the_prior(digits):
         keras.optimizers.SGD(0.0),
     )
     for model in (drawn, free):
-        model.fit(digits, batch_size=64, epochs=60, verbose=0)
+        model.fit(digits, batch_size=64, epochs=80, verbose=0)
     assert distance(drawn) < 0.2 < distance(free)
     terms = drawn.evaluate(digits, verbose=0, return_dict=True)
     spread = (digits / 127.5 - 1).var(axis=0).mean()
