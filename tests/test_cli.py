@@ -140,6 +140,7 @@ def test_a_recipe_that_is_told_to_end_goes_on(tmp_path, devices):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("takes_interrupts")
 @pytest.mark.parametrize("devices", [1, 2])
 def test_a_recipe_that_is_interrupted_goes_on(tmp_path, devices):
     process, goes_on = start_recipe(tmp_path, devices)

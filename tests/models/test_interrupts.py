@@ -13,15 +13,8 @@ from keras.src.callbacks import callback_list
 import kerasgen
 from tests.models.tiny_vae import SHAPE, make_vae
 
+pytestmark = pytest.mark.usefixtures("takes_interrupts")
 GOOD = np.random.RandomState(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
-
-
-@pytest.fixture(autouse=True)
-def python_takes_interrupts():
-    """Whatever another test, or what started the tests, has made of them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def is_whole(model):
