@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -62,8 +63,10 @@ def test_the_same_seed_prints_the_same_digits(tmp_path):
     assert "fid100_digits_test" in result.stdout
     report = json.loads((tmp_path / "a.json").read_text())
     again = evaluate("vae_digits", "digits:test", ["fid", "dc"], num=100, seed=5)
+    # TensorFlow does not optimise graphs in this process: see conftest.py.
+    rel = 1e-6 if keras.backend.backend() == "tensorflow" else 0
     for name, score in again.scores.items():
-        assert report["scores"][name]["value"] == score.value
+        assert report["scores"][name]["value"] == pytest.approx(score.value, rel, 0)
     assert set(report["scores"]) == {
         f"{name}100_digits_test" for name in ("fid", "density", "coverage")
     }
