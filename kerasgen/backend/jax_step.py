@@ -11,17 +11,15 @@ them as a step begins. Here they come back where a step raises or is interrupted
 where a callback that has the model by another name than `self.model` asks for them.
 """
 
-import contextlib
 import functools
 import itertools
-import signal
-import threading
 
 import keras
 import numpy as np
 from jax import numpy as jnp
 
 from kerasgen.backend import jax_distribution as distribution
+from kerasgen.backend.interrupts import interrupts_held
 from kerasgen.backend.logs import ReadsEpochs, read
 
 FAULT = "__fault__"
@@ -125,7 +123,7 @@ class TrainStep(ReadsEpochs):
         def run(state, iterator):
             # What cannot be read must not end an execution of several steps.
             batches = [*itertools.islice(iterator, self.steps_per_execution)]
-            with _interrupts_held():
+            with interrupts_held():
                 logs, state = function(state, iter(batches))
                 self._jax_state = _named(state)
             return logs, state
@@ -173,24 +171,6 @@ def _apart(state):
         return array
 
     return tuple([own(array) for array in group] for group in state)
-
-
-@contextlib.contextmanager
-def _interrupts_held():
-    """Lets an interrupt from the keyboard wait for the end of a step."""
-    handler = signal.getsignal(signal.SIGINT)
-    is_main = threading.current_thread() is threading.main_thread()
-    if not (is_main and callable(handler)):
-        yield
-        return
-    told = []
-    signal.signal(signal.SIGINT, lambda *arguments: told.append(arguments))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        if told:
-            handler(*told[0])
 
 
 class _Outcome:

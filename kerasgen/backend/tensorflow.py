@@ -142,10 +142,12 @@ class TrainStep(ReadsEpochs):
 
         def function(iterator):
             if not isinstance(iterator, _Shares):
-                return of_other_data(iterator)
+                with distribution.one_call():
+                    return of_other_data(iterator)
             step, logs = step_for(iterator.signature), None
             for shares in itertools.islice(iterator, self.steps_per_execution):
-                logs = step(shares)
+                with distribution.one_call():
+                    logs = step(shares)
             if logs is None:
                 raise StopIteration
             return logs

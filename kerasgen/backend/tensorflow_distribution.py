@@ -5,12 +5,15 @@ without an aggregation: each replica assigns its own copy, and equal values keep
 copies equal.
 """
 
+import contextlib
 import json
 import os
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context as eager_context
+
+from kerasgen.backend.interrupts import interrupts_held
 
 ANSWER_MS = 5000
 
@@ -123,6 +126,15 @@ def per_replica(values):
     return _Started.strategy.experimental_distribute_values_from_function(
         lambda context: values[context.replica_id_in_sync_group - first]
     )
+
+
+def one_call():
+    """A context for one call of a function of all devices.
+
+    Each call numbers its messages on each device. An interrupt between the numbers of
+    two devices would let them wait for each other for ever in the call that follows.
+    """
+    return contextlib.nullcontext() if num_devices() == 1 else interrupts_held()
 
 
 def replica_count():

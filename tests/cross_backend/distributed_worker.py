@@ -6,7 +6,10 @@ of functions here. Each process writes OUT-0.npz, OUT-1.npz, ...; tests call the
 on one device in their own process.
 """
 
+import faulthandler
+import signal
 import sys
+import threading
 from pathlib import Path
 
 import engine_cases as cases
@@ -137,6 +140,25 @@ def refuse(results, folder):
         results["refuse/more devices"] = np.asarray(str(error))
     functions = model.train_function, model.test_function
     results["refuse/compiled"] = np.asarray(functions != (None, None))
+
+
+def interrupts(results, folder):
+    """Ctrl-C at random instants, and what is trained after each."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    # A step that waits for ever heeds nothing.
+    faulthandler.dump_traceback_later(300, exit=True)
+    model = _compiled("dense_vae")
+    model.fit(material.images(24), batch_size=8, verbose=0)
+    for seconds in np.random.default_rng(0).uniform(0.05, 0.15, 40):
+        timer = threading.Timer(seconds, signal.raise_signal, (signal.SIGINT,))
+        timer.start()
+        try:
+            model.fit(material.images(24), batch_size=8, verbose=0, epochs=10_000)
+        except KeyboardInterrupt:
+            results["interrupts"] = results.get("interrupts", 0) + np.asarray(1)
+        timer.join()
+    model.fit(material.images(24), batch_size=8, verbose=0)
+    faulthandler.cancel_dump_traceback_later()
 
 
 def options(results, folder):
@@ -320,7 +342,7 @@ ACTIONS = {
     for action in (
         *(rest, drop_rest, without_rest, refuse, spoil, skip, scale, one_batch),
         *(interrupt, resume, unequal, load, write, score, predict, bad_stream),
-        *(export, apart, executions, options),
+        *(export, apart, executions, options, interrupts),
     )
 }
 

@@ -28,6 +28,8 @@ CASES = {
 }[BACKEND]
 # Elsewhere the measures are compiled operation by operation.
 SCORE = ("score",) if BACKEND == "torch" else ()
+# With one process for each device, the others would have to be interrupted, too.
+INTERRUPTS = () if BACKEND == "torch" else ("interrupts",)
 EXECUTIONS = () if BACKEND == "torch" else ("executions",)
 SLOW_CASES = ("comparing_gan", "dcgan", "wgan_gp", "sngan", "gated_pixel_cnn")
 SLOW_CASES += ("options_gan", "mode_ensemble", "vq_vae")
@@ -89,7 +91,7 @@ def runs(tmp_path_factory):
     shutil.move(folder / "interrupted", folder / "start")
     one |= distributed_worker.act(("load",), folder)
     names = (*CASES, *ACTIONS, *ALONE, *SCORE, "load", "interrupt", "resume", "write")
-    names += ("apart", *EXECUTIONS, "options")
+    names += ("apart", *EXECUTIONS, "options", *INTERRUPTS)
     return folder, one, run_devices(2, folder / "two", folder, names)
 
 
@@ -128,6 +130,12 @@ def test_options_of_optimizers_work_or_are_refused(runs):
             name = key.split("/")[1]
             assert f"without {name} on several devices" in str(message)
             assert f"{name}=2 on 2 devices" in str(message)
+
+
+@pytest.mark.skipif(not INTERRUPTS, reason="one process interrupted ends the others")
+def test_training_goes_on_after_interrupts(runs):
+    for process in runs[2]:
+        assert process["interrupts"] == 40
 
 
 def test_processes_hold_equal_weights(runs):
