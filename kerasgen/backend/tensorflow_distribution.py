@@ -243,23 +243,33 @@ def branch(accepted, accept, reject, accepted_values, rejected_values):
         )
 
 
-def check_optimizer(optimizer):
-    """Raises ValueError where Keras's optimizer would fail on several devices.
+def check_compiled(optimizers, jit_compile):
+    """Raises ValueError for what Keras or TensorFlow cannot do on several devices.
 
-    It branches on the step, and no branch of a replica may update mirrored variables.
+    No branch of a replica may update mirrored variables, and Keras's optimizers branch
+    on the step for some options; XLA reaches the variables of one device.
 
     Args:
-        optimizer: `keras.optimizers.Optimizer`.
+        optimizers: Iterable of `keras.optimizers.Optimizer`.
+        jit_compile: As in `keras.Model.compile`.
     """
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
-    for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
-        value = getattr(inner, name)
-        if value is not None and num_devices() > 1:
-            raise ValueError(
-                f"Expected an optimizer without {name} on several devices, where Keras "
-                f"has it on JAX and PyTorch alone. Received: {name}={value} on "
-                f"{num_devices()} devices"
-            )
+    if num_devices() == 1:
+        return
+    if jit_compile is True:
+        raise ValueError(
+            f'Expected jit_compile="auto" or False on {num_devices()} devices, where '
+            "TensorFlow has no XLA. Received: jit_compile=True"
+        )
+    for optimizer in optimizers:
+        inner = getattr(optimizer, "inner_optimizer", optimizer)
+        for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
+            value = getattr(inner, name)
+            if value is not None:
+                raise ValueError(
+                    f"Expected an optimizer without {name} on several devices, where "
+                    f"Keras has it on JAX and PyTorch alone. Received: {name}={value} "
+                    f"on {num_devices()} devices"
+                )
 
 
 def keep_sums_off(optimizer):

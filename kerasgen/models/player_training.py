@@ -133,7 +133,8 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         Raises:
             ValueError: An optimizer's arguments are out of range, it is shared, or a
                 player has nothing to train; on TensorFlow with several devices, one
-                that accumulates gradients or overwrites weights with their average.
+                accumulates gradients or overwrites weights with their average, or
+                `jit_compile` is True.
         """
         players = {
             player: resolve_optimizer(
@@ -143,8 +144,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             )
             for player, optimizer in optimizers.items()
         }
-        for optimizer in players.values():
-            backend.distribution.check_optimizer(optimizer)
+        backend.distribution.check_compiled(players.values(), jit_compile)
         check_positive_integer("steps_per_execution", steps_per_execution)
         player_optimizer = PlayerOptimizer(players)
         player_optimizer.build_players({p: self._variables_of(p) for p in players})

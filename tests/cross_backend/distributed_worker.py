@@ -167,11 +167,15 @@ def options(results, folder):
         "gradient_accumulation_steps": {"gradient_accumulation_steps": 2},
         "ema_overwrite_frequency": {"use_ema": True, "ema_overwrite_frequency": 2},
     }
+    chosen["jit_compile"] = {}
     for name, arguments in chosen.items():
         model = cases.CASES["dense_vae"]()
         material.set_weights(model)
+        # PyTorch's compiler takes too long.
+        jit_compile = name == "jit_compile" and keras.backend.backend() != "torch"
+        optimizer = keras.optimizers.SGD(0.01, **arguments)
         try:
-            model.compile(keras.optimizers.SGD(0.01, **arguments))
+            model.compile(optimizer, jit_compile=jit_compile)
         except ValueError as error:
             results[f"refuse_options/{name}"] = np.asarray(str(error))
             continue
