@@ -263,7 +263,7 @@ def sync(model):
 
 
 def to_stream(steps, signature):
-    """The dataset that Keras's TensorFlow trainer iterates over once an epoch.
+    """What Keras's TensorFlow trainer iterates over once an epoch.
 
     Args:
         steps: Function without arguments that returns an iterator of `Step`.

@@ -262,9 +262,11 @@ def check_compiled(optimizers, jit_compile):
         )
     for optimizer in optimizers:
         inner = getattr(optimizer, "inner_optimizer", optimizer)
-        for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
-            value = getattr(inner, name)
-            if value is not None:
+        options = {"gradient_accumulation_steps": inner.gradient_accumulation_steps}
+        if inner.use_ema:
+            options["ema_overwrite_frequency"] = inner.ema_overwrite_frequency
+        for name, value in options.items():
+            if value:
                 raise ValueError(
                     f"Expected an optimizer without {name} on several devices, where "
                     f"Keras has it on JAX and PyTorch alone. Received: {name}={value} "

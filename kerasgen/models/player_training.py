@@ -132,9 +132,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
 
         Raises:
             ValueError: An optimizer's arguments are out of range, it is shared, or a
-                player has nothing to train; on TensorFlow with several devices, one
-                accumulates gradients or overwrites weights with their average, or
-                `jit_compile` is True.
+                player has nothing to train.
         """
         players = {
             player: resolve_optimizer(
@@ -144,7 +142,6 @@ class PlayerTraining(backend.TrainStep, keras.Model):
             )
             for player, optimizer in optimizers.items()
         }
-        backend.distribution.check_compiled(players.values(), jit_compile)
         check_positive_integer("steps_per_execution", steps_per_execution)
         player_optimizer = PlayerOptimizer(players)
         player_optimizer.build_players({p: self._variables_of(p) for p in players})
@@ -189,13 +186,14 @@ class PlayerTraining(backend.TrainStep, keras.Model):
         self.compile_players(optimizers, **config)
 
     def check_devices(self):
-        """Raises ValueError unless the model was built for the devices there are."""
+        """Raises ValueError unless it was built and compiled for the devices."""
         if self._num_devices != distribution.num_devices():
             raise ValueError(
                 "Expected a model that was built after the call of `data_parallel`, "
                 f"for {distribution.num_devices()} device(s). Received: one that was "
                 f"built for {self._num_devices}"
             )
+        backend.distribution.check_compiled(self.optimizer.optimizers, self.jit_compile)
 
     def check_trainable_variables(self):
         """Raises ValueError if layers were frozen or thawed since `compile`."""

@@ -174,12 +174,12 @@ def options(results, folder):
         # PyTorch's compiler takes too long.
         jit_compile = name == "jit_compile" and keras.backend.backend() != "torch"
         optimizer = keras.optimizers.SGD(0.01, **arguments)
+        model.compile(optimizer, jit_compile=jit_compile)
         try:
-            model.compile(optimizer, jit_compile=jit_compile)
+            model.fit(material.images(32), batch_size=8, shuffle=False, verbose=0)
         except ValueError as error:
             results[f"refuse_options/{name}"] = np.asarray(str(error))
             continue
-        model.fit(material.images(32), batch_size=8, shuffle=False, verbose=0)
         _put(results, f"options/{name}", state_of(model))
 
 
