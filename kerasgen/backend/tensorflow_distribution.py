@@ -114,13 +114,13 @@ def process_index():
 
 
 def per_replica(values):
-    """What each replica of this process sees of its own.
+    """Values, of which `Strategy.run` gives each replica of this process its own.
 
     Args:
         values: Sequence of structures of tensors, one for each.
 
     Returns:
-        The structure, of values that `Strategy.run` hands out.
+        The structure, of `tf.distribute.DistributedValues`.
     """
     first = process_index() * len(values)
     return _Started.strategy.experimental_distribute_values_from_function(

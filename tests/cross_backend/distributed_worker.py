@@ -162,12 +162,12 @@ def interrupts(results, folder):
 
 
 def options(results, folder):
-    """An optimizer that accumulates gradients, and one that overwrites weights."""
+    """Optimizers that accumulate gradients and overwrite weights, and XLA."""
     chosen = {
         "gradient_accumulation_steps": {"gradient_accumulation_steps": 2},
         "ema_overwrite_frequency": {"use_ema": True, "ema_overwrite_frequency": 2},
+        "jit_compile": {},
     }
-    chosen["jit_compile"] = {}
     for name, arguments in chosen.items():
         model = cases.CASES["dense_vae"]()
         material.set_weights(model)
