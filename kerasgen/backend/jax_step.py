@@ -19,8 +19,8 @@ import numpy as np
 from jax import numpy as jnp
 
 from kerasgen.backend import jax_distribution as distribution
-from kerasgen.backend.interrupts import interrupts_held
 from kerasgen.backend.logs import ReadsEpochs, read
+from kerasgen.interrupts import interrupts_held
 
 FAULT = "__fault__"
 

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context as eager_context
 
-from kerasgen.backend.interrupts import interrupts_held
+from kerasgen.interrupts import interrupts_held
 
 ANSWER_MS = 5000
 

@@ -7,6 +7,7 @@ from keras import ops
 
 from kerasgen import backend, seeds
 from kerasgen.arguments import check_positive_integer
+from kerasgen.interrupts import no_interrupt_lost
 from kerasgen.models.inputs import DataSpec
 from kerasgen.models.prediction import Inputs, map_call
 from kerasgen.models.training_verbs import TrainingVerbs
@@ -94,6 +95,7 @@ class GenerativeModel(TrainingVerbs):
             )
         return self._compiled_functions[key]
 
+    @no_interrupt_lost()
     def predict(
         self,
         x,

@@ -4,6 +4,8 @@ import contextlib
 import queue
 import threading
 
+from kerasgen.interrupts import raise_lost_interrupt
+
 DEPTH = 2
 # What is read when reading is stopped is waited for no longer.
 CLOSE_SECONDS = 5.0
@@ -14,7 +16,8 @@ class ReadAhead:
 
     The thread starts with the first item that is asked for, and ends with the last
     one, with an error, or with `close`. The order is that of the iterator, and what
-    it raises is raised where the item was due, the same object.
+    it raises is raised where the item was due, the same object. An interrupt from the
+    keyboard that was lost since the item before is raised there, too.
 
     Args:
         iterator: Iterator; no other thread may use it until this one is closed.
@@ -36,6 +39,7 @@ class ReadAhead:
         return self
 
     def __next__(self):
+        raise_lost_interrupt()
         if self._stopped.is_set():
             raise StopIteration
         if self._thread is None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasgen import backend, distribution
 from kerasgen.arguments import check_integer, check_positive_integer
+from kerasgen.interrupts import no_interrupt_lost
 from kerasgen.models.bounded_waits import BoundedWaits
 from kerasgen.models.epoch_order import EpochOrder
 from kerasgen.models.fault_monitor import FaultMonitor
@@ -28,6 +29,7 @@ class TrainingVerbs(PlayerTraining):
     # An ExitStack within `fit`.
     after_fit = None
 
+    @no_interrupt_lost()
     def fit(
         self,
         x=None,
@@ -98,6 +100,8 @@ class TrainingVerbs(PlayerTraining):
                 before anything is trained, of arrays; with the step, of streams.
             FloatingPointError: A loss or gradient became NaN or infinite, or did so
                 once more than may be skipped. Weights keep their last finite values.
+            KeyboardInterrupt: Ctrl-C; with the next batch, where it was dropped, also by
+                a callback. One that wants it for itself sets a handler of SIGINT.
         """
         self._assert_compile_called("fit")
         check_positive_integer("epochs", epochs)
@@ -167,6 +171,7 @@ class TrainingVerbs(PlayerTraining):
                 validation_freq=validation_freq,
             )
 
+    @no_interrupt_lost()
     def evaluate(
         self,
         x=None,
