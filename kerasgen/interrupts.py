@@ -22,8 +22,8 @@ def no_interrupt_lost():
         yield
         return
     recorder = _Recorder(handler)
+    _recorders.append(recorder)
     try:
-        _recorders.append(recorder)
         signal.signal(signal.SIGINT, recorder)
         yield
     except Exception as error:
@@ -33,7 +33,8 @@ def no_interrupt_lost():
     else:
         recorder.raise_again()
     finally:
-        _recorders.remove(recorder)
+        # With what an interrupt at this very place may have left there.
+        del _recorders[_recorders.index(recorder) :]
         # A callback may have set one of its own.
         if signal.getsignal(signal.SIGINT) is recorder:
             signal.signal(signal.SIGINT, handler)

@@ -1,5 +1,7 @@
 """One device, where data parallelism changes nothing; tests/cross_backend has two."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -22,6 +24,18 @@ def test_a_model_is_built_after_the_devices_are_known(monkeypatch):
     vae.compile("sgd")
     monkeypatch.setattr(backend.distribution, "num_devices", lambda: 2)
     with pytest.raises(ValueError, match=r"2 device\(s\). Received: .* built for 1"):
+        vae.fit(np.ones((8, 4), "float32"), verbose=0)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow has strategies"
+)
+def test_the_strategy_of_a_user_is_refused(monkeypatch):
+    vae = models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+    vae.compile("sgd")
+    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+    monkeypatch.setattr(vae, "_distribute_strategy", strategy)
+    with pytest.raises(ValueError, match=r"data_parallel`, .* with 2 replica\(s\)"):
         vae.fit(np.ones((8, 4), "float32"), verbose=0)
 
 

@@ -243,24 +243,31 @@ def branch(accepted, accept, reject, accepted_values, rejected_values):
         )
 
 
-def check_compiled(optimizers, jit_compile):
+def check_compiled(model):
     """Raises ValueError for what Keras or TensorFlow cannot do on several devices.
 
     No branch of a replica may update mirrored variables, and Keras's optimizers branch
-    on the step for some options; XLA reaches the variables of one device.
+    on the step for some options; XLA reaches the variables of one device. Steps know of
+    no strategy but that of `start`.
 
     Args:
-        optimizers: Iterable of `keras.optimizers.Optimizer`.
-        jit_compile: As in `keras.Model.compile`.
+        model: A compiled `GenerativeModel`.
     """
+    strategy = model.distribute_strategy
+    if strategy.num_replicas_in_sync != num_devices():
+        raise ValueError(
+            "Expected a model built after `kerasgen.distribution.data_parallel`, in no "
+            f"scope. Received: one of a {type(strategy).__name__} with "
+            f"{strategy.num_replicas_in_sync} replica(s)"
+        )
     if num_devices() == 1:
         return
-    if jit_compile is True:
+    if model.jit_compile is True:
         raise ValueError(
             f'Expected jit_compile="auto" or False on {num_devices()} devices, where '
             "TensorFlow has no XLA. Received: jit_compile=True"
         )
-    for optimizer in optimizers:
+    for optimizer in model.optimizer.optimizers:
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         options = {"gradient_accumulation_steps": inner.gradient_accumulation_steps}
         if inner.use_ema:

@@ -193,7 +193,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
                 f"for {distribution.num_devices()} device(s). Received: one that was "
                 f"built for {self._num_devices}"
             )
-        backend.distribution.check_compiled(self.optimizer.optimizers, self.jit_compile)
+        backend.distribution.check_compiled(self)
 
     def check_trainable_variables(self):
         """Raises ValueError if layers were frozen or thawed since `compile`."""
