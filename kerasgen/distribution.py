@@ -64,7 +64,8 @@ def data_parallel(num_devices=None, drop_rest=False, timeout=WAIT_SECONDS):
     say) sees the part of its replica on TensorFlow and PyTorch. Keras's own Dropout
     draws alike on every replica; `kerasgen.layers.Dropout` does not. On TensorFlow
     optimizers with `gradient_accumulation_steps` or `ema_overwrite_frequency` and
-    jit_compile=True are refused by `fit`, as they fail there on several devices.
+    jit_compile=True are refused by `fit`, as they fail there on several devices; so is
+    a model under a `tf.distribute` strategy of your own.
 
     Every process needs the same data in the same order. The first process alone writes
     files, presets and SavedModels among them; callbacks of Keras that write some, such

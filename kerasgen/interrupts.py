@@ -2,48 +2,51 @@
 
 import contextlib
 import signal
+import sys
 import threading
-
-# Those of the verbs that run, the innermost last.
-_recorders = []
 
 
 @contextlib.contextmanager
 def no_interrupt_lost():
-    """Lets an interrupt from the keyboard come through, whatever drops it on its way.
+    """Keeps interrupts from the keyboard that Python drops, and raises them at the end.
 
-    Python drops what is raised in a destructor, a generator that is thrown away or a
-    callback of the garbage collector; Keras, where it makes numbers of logs; and in the
-    midst of a lock, another error takes its place. What the handler has raised is
-    raised once more by `raise_lost_interrupt`, or at the end.
+    It drops what is raised in a destructor, in a generator that is thrown away and in
+    callbacks of the garbage collector, of which JAX has one. Loops within this context
+    call `raise_lost_interrupt`.
     """
-    handler = signal.getsignal(signal.SIGINT)
-    if not (_is_main_thread() and callable(handler)):
-        yield
-        return
-    recorder = _Recorder(handler)
-    _recorders.append(recorder)
+    keeper = before = sys.unraisablehook
+    # Within another verb there is one.
+    if _is_main_thread() and not isinstance(before, _Keeper):
+        sys.unraisablehook = keeper = _Keeper(before)
     try:
-        signal.signal(signal.SIGINT, recorder)
         yield
-    except Exception as error:
-        if recorder.raised is None or recorder.raised is error:
-            raise
-        raise recorder.raised from error
-    else:
-        recorder.raise_again()
+        raise_lost_interrupt()
     finally:
-        # With what an interrupt at this very place may have left there.
-        del _recorders[_recorders.index(recorder) :]
-        # A callback may have set one of its own.
-        if signal.getsignal(signal.SIGINT) is recorder:
-            signal.signal(signal.SIGINT, handler)
+        # A callback may have set its own.
+        if sys.unraisablehook is keeper:
+            sys.unraisablehook = before
 
 
 def raise_lost_interrupt():
-    """Raises what was dropped within `no_interrupt_lost`, if anything was."""
-    if _recorders and _is_main_thread():
-        _recorders[-1].raise_again()
+    """Raises KeyboardInterrupt if one was dropped within `no_interrupt_lost`."""
+    keeper = sys.unraisablehook
+    if isinstance(keeper, _Keeper) and keeper.has_one and _is_main_thread():
+        keeper.has_one = False
+        raise KeyboardInterrupt
+
+
+class _Keeper:
+    """A hook for dropped exceptions that keeps interrupts and reports the others."""
+
+    def __init__(self, report):
+        self.report = report
+        self.has_one = False
+
+    def __call__(self, unraisable):
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            self.has_one = True
+        else:
+            self.report(unraisable)
 
 
 @contextlib.contextmanager
@@ -61,25 +64,6 @@ def interrupts_held():
         signal.signal(signal.SIGINT, handler)
         if told:
             handler(*told[0])
-
-
-class _Recorder:
-    """A handler that remembers what another one raises."""
-
-    def __init__(self, handler):
-        self._handler = handler
-        self.raised = None
-
-    def __call__(self, *arguments):
-        try:
-            self._handler(*arguments)
-        except BaseException as error:
-            self.raised = error
-            raise
-
-    def raise_again(self):
-        if self.raised is not None:
-            raise self.raised
 
 
 def _is_main_thread():

@@ -8,6 +8,10 @@ import pytest
 
 from kerasgen import backend, distribution, models, replicas
 
+only_tensorflow = pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow has strategies"
+)
+
 
 def test_one_device_is_no_distribution():
     distribution.data_parallel(num_devices=1)
@@ -27,16 +31,29 @@ def test_a_model_is_built_after_the_devices_are_known(monkeypatch):
         vae.fit(np.ones((8, 4), "float32"), verbose=0)
 
 
-@pytest.mark.skipif(
-    keras.backend.backend() != "tensorflow", reason="only TensorFlow has strategies"
-)
-def test_the_strategy_of_a_user_is_refused(monkeypatch):
+@only_tensorflow
+def test_a_strategy_of_several_devices_that_is_not_ours_is_refused(monkeypatch):
     vae = models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
     vae.compile("sgd")
     strategy = types.SimpleNamespace(num_replicas_in_sync=2)
     monkeypatch.setattr(vae, "_distribute_strategy", strategy)
-    with pytest.raises(ValueError, match=r"data_parallel`, .* with 2 replica\(s\)"):
+    with pytest.raises(ValueError, match=r"data_parallel`.* with 2 replica\(s\)"):
         vae.fit(np.ones((8, 4), "float32"), verbose=0)
+
+
+@only_tensorflow
+@pytest.mark.parametrize("name", ["OneDeviceStrategy", "MirroredStrategy"])
+def test_a_model_of_a_strategy_of_one_device_trains_outside_its_scope(name):
+    import tensorflow as tf
+
+    devices = "CPU:0" if name == "OneDeviceStrategy" else ["CPU:0"]
+    x = np.ones((8, 4), "float32")
+    with getattr(tf.distribute, name)(devices).scope():
+        vae = models.dense_vae((4,), latent_dim=1, hidden=(2,), seed=0)
+        vae.compile("sgd")
+        with pytest.raises(ValueError, match=f"trained in no other.*Received: {name}"):
+            vae.fit(x, verbose=0)
+    assert np.isfinite(vae.fit(x, verbose=0).history["loss"]).all()
 
 
 @pytest.mark.parametrize("number", [0, -1, 1.5, True])

@@ -173,7 +173,7 @@ def take_leave():
     """Nothing: JAX's own service knows who is there."""
 
 
-def check_compiled(model):
+def check_model(model):
     """Nothing: what works on one device works on several."""
 
 

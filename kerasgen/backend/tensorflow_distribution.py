@@ -243,21 +243,25 @@ def branch(accepted, accept, reject, accepted_values, rejected_values):
         )
 
 
-def check_compiled(model):
-    """Raises ValueError for what Keras or TensorFlow cannot do on several devices.
+def check_model(model):
+    """Raises ValueError for a model that cannot be trained on the devices.
 
-    No branch of a replica may update mirrored variables, and Keras's optimizers branch
-    on the step for some options; XLA reaches the variables of one device. Steps know of
-    no strategy but that of `start`.
+    Steps know of no strategy but that of `start`. On several devices no branch of a
+    replica may update mirrored variables, and Keras's optimizers branch on the step for
+    some options; XLA reaches the variables of one device.
 
     Args:
         model: A compiled `GenerativeModel`.
     """
     strategy = model.distribute_strategy
-    if strategy.num_replicas_in_sync != num_devices():
+    is_within_another = _Started.strategy is None and tf.distribute.has_strategy()
+    if is_within_another or strategy.num_replicas_in_sync != num_devices():
+        if is_within_another:
+            strategy = tf.distribute.get_strategy()
         raise ValueError(
-            "Expected a model built after `kerasgen.distribution.data_parallel`, in no "
-            f"scope. Received: one of a {type(strategy).__name__} with "
+            "Expected a model that is built in the thread that has called "
+            "`kerasgen.distribution.data_parallel`, and built and trained in no other "
+            f"strategy's scope. Received: {type(strategy).__name__} with "
             f"{strategy.num_replicas_in_sync} replica(s)"
         )
     if num_devices() == 1:

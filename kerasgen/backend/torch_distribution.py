@@ -203,7 +203,7 @@ def _leave_key():
     return f"{LEAVE}/{os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}"
 
 
-def check_compiled(model):
+def check_model(model):
     """Nothing: what works on one device works on several."""
 
 

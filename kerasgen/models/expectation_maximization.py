@@ -7,6 +7,7 @@ import numpy as np
 
 from kerasgen import distribution
 from kerasgen.arguments import check_non_negative, check_positive_integer
+from kerasgen.interrupts import no_interrupt_lost, raise_lost_interrupt
 from kerasgen.mixtures import EM, kmeans_start
 from kerasgen.models.gather import gather_samples
 from kerasgen.models.host_fitted import HostFittedModel
@@ -36,6 +37,7 @@ class EMModel(HostFittedModel, LikelihoodModel):
         is_image = len(self.data_shape) == 3
         return ("log_likelihood_nats", *(["bits_per_dim"] if is_image else []))
 
+    @no_interrupt_lost()
     def fit(
         self,
         x=None,
@@ -201,6 +203,7 @@ class EMModel(HostFittedModel, LikelihoodModel):
     def _iterate(self, runs, callbacks):
         """One step of each run; takes the likeliest mixture and returns its logs."""
         for number, run in enumerate(runs):
+            raise_lost_interrupt()
             callbacks.on_train_batch_begin(number)
             if not run.has_converged:
                 run.step()

@@ -193,7 +193,7 @@ class PlayerTraining(backend.TrainStep, keras.Model):
                 f"for {distribution.num_devices()} device(s). Received: one that was "
                 f"built for {self._num_devices}"
             )
-        backend.distribution.check_compiled(self)
+        backend.distribution.check_model(self)
 
     def check_trainable_variables(self):
         """Raises ValueError if layers were frozen or thawed since `compile`."""

@@ -4,7 +4,7 @@ import contextlib
 import queue
 import threading
 
-from kerasgen.interrupts import raise_lost_interrupt
+from kerasgen.interrupts import interrupts_held, raise_lost_interrupt
 
 DEPTH = 2
 # What is read when reading is stopped is waited for no longer.
@@ -31,8 +31,11 @@ class ReadAhead:
 
     def __init__(self, iterator, depth=DEPTH):
         self._iterator = iterator
-        self._ready = queue.Queue(depth)
-        self._stopped = threading.Event()
+        # Without locks in Python, in the midst of which an interrupt becomes an error.
+        self._ready, self._room = queue.SimpleQueue(), queue.SimpleQueue()
+        for _ in range(depth):
+            self._room.put(None)
+        self._is_stopped = False
         self._thread = None
 
     def __iter__(self):
@@ -40,49 +43,48 @@ class ReadAhead:
 
     def __next__(self):
         raise_lost_interrupt()
-        if self._stopped.is_set():
+        if self._is_stopped:
             raise StopIteration
         if self._thread is None:
             # A source that hangs must not keep the process from its end.
             self._thread = threading.Thread(
                 target=self._work, name="kerasgen read ahead", daemon=True
             )
-            self._thread.start()
+            with interrupts_held():
+                self._thread.start()
         item, error = self._ready.get()
         if error is None:
+            self._room.put(None)
             return item
         self.close()
         raise error
 
     def close(self):
         """Ends the thread; what it has read and nobody asked for is dropped."""
-        self._stopped.set()
-        # A thread that waits to put an item must find room.
-        self._drop_all()
-        # An interrupt may have come while it was started, when nobody can join it.
+        self._is_stopped = True
+        # A thread that waits to hand out an item must find room.
+        self._room.put(None)
+        # An interrupt may have come before it was started, when nobody can join it.
         if self._thread is not None and self._thread.is_alive():
             self._thread.join(CLOSE_SECONDS)
         self._iterator = None
-        # Another thread may wait for an item that was just dropped.
-        self._drop_all()
-        with contextlib.suppress(queue.Full):
-            self._ready.put_nowait((None, StopIteration()))
-
-    def _drop_all(self):
         # Others may take items meanwhile.
         with contextlib.suppress(queue.Empty):
             while True:
                 self._ready.get_nowait()
+        # Another thread may wait for an item that was just dropped.
+        self._ready.put((None, StopIteration()))
 
     def _work(self):
         iterator, self._iterator = self._iterator, None
-        if iterator is None or self._stopped.is_set():
+        if iterator is None or self._is_stopped:
             return
         try:
             for item in iterator:
-                self._ready.put((item, None))
-                if self._stopped.is_set():
+                self._room.get()
+                if self._is_stopped:
                     return
+                self._ready.put((item, None))
         except BaseException as error:
             self._ready.put((None, error))
         else:

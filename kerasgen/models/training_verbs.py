@@ -100,8 +100,6 @@ class TrainingVerbs(PlayerTraining):
                 before anything is trained, of arrays; with the step, of streams.
             FloatingPointError: A loss or gradient became NaN or infinite, or did so
                 once more than may be skipped. Weights keep their last finite values.
-            KeyboardInterrupt: Ctrl-C; with the next batch, where a callback, Keras or
-                Python has dropped it. Who wants it sets a handler of SIGINT.
         """
         self._assert_compile_called("fit")
         check_positive_integer("epochs", epochs)

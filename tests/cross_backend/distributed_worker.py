@@ -150,15 +150,24 @@ def interrupts(results, folder):
     model = _compiled("dense_vae")
     model.fit(material.images(24), batch_size=8, verbose=0)
     for seconds in np.random.default_rng(0).uniform(0.05, 0.15, 40):
-        timer = threading.Timer(seconds, signal.raise_signal, (signal.SIGINT,))
-        timer.start()
+        is_over = threading.Event()
+        thread = threading.Thread(target=_interrupt, args=(float(seconds), is_over))
+        thread.start()
         try:
             model.fit(material.images(24), batch_size=8, verbose=0, epochs=10_000)
         except KeyboardInterrupt:
             results["interrupts"] = results.get("interrupts", 0) + np.asarray(1)
-        timer.join()
+        is_over.set()
+        thread.join()
     model.fit(material.images(24), batch_size=8, verbose=0)
     faulthandler.cancel_dump_traceback_later()
+
+
+def _interrupt(seconds, is_over):
+    """Again after a while: Keras drops one that comes as it makes numbers of logs."""
+    while not is_over.wait(seconds):
+        signal.raise_signal(signal.SIGINT)
+        seconds = 10.0
 
 
 def options(results, folder):
