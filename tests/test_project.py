@@ -22,6 +22,7 @@ LAYERS = [
         "arguments",
         "version",
         "files",
+        "interrupts",
         "locations",
         "npz_files",
         "seeds",
